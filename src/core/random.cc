@@ -1,11 +1,10 @@
 #include "pglynx/core/random.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <cstring>
+#include <sys/random.h>
 
 #include "pglynx/core/check.h"
 

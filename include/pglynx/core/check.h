@@ -12,19 +12,19 @@ namespace pglynx {
 
 }  // namespace pglynx
 
-#define PGLYNX_CHECK(condition)                                           \
-  do {                                                             \
-    if (!(condition)) [[unlikely]] {                               \
-      ::pglynx::CheckFailed(__FILE__, __LINE__, #condition);       \
-    }                                                              \
+#define PGLYNX_CHECK(condition)                              \
+  do {                                                       \
+    if (!(condition)) [[unlikely]] {                         \
+      ::pglynx::CheckFailed(__FILE__, __LINE__, #condition); \
+    }                                                        \
   } while (false)
 
 #if defined(PGLYNX_DCHECK_ON)
 #define PGLYNX_DCHECK(condition) PGLYNX_CHECK(condition)
 #else
-#define PGLYNX_DCHECK(condition)             \
-  do {                                \
-    if (false && (condition)) {       \
-    }                                 \
+#define PGLYNX_DCHECK(condition) \
+  do {                           \
+    if (false && (condition)) {  \
+    }                            \
   } while (false)
 #endif

@@ -1,0 +1,143 @@
+#pragma once
+
+// The configuration as plain values. A `Config` that `LoadConfig` returned is valid: every
+// number is within its bounds, names are set and unique, listeners do not collide, secrets
+// have a form that the login method can use. Values: they copy, and are compared with ==.
+// Each field's comment gives its meaning, its default and when a reload applies a change:
+// "live" = at its next use, "new clients" / "new servers" = for connections made later,
+// "restart" = not by a reload.
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "pglynx/core/time.h"
+
+namespace pglynx::config {
+
+// What proves a user. Never printed: see `Masked` in describe.h.
+struct Secret {
+  enum class Kind : uint8_t {
+    kNone,   // nothing is set
+    kPlain,  // the password itself
+    kMd5,    // "md5" and 32 hex digits, as in pg_authid.rolpassword
+    kScram,  // "SCRAM-SHA-256$<iterations>:<salt>$<stored key>:<server key>"
+  };
+  Kind kind = Kind::kNone;
+  std::string text;
+
+  bool operator==(const Secret&) const = default;
+};
+
+enum class PoolMode : uint8_t { kSession, kTransaction };
+enum class AuthMethod : uint8_t { kScramSha256, kMd5, kTrust };
+enum class LogLevel : uint8_t { kError, kWarn, kInfo, kDebug };
+enum class LogFormat : uint8_t { kText, kJson, kLogfmt };
+
+struct General {
+  // Addresses or names to listen on for clients, IPv6 without brackets. "0.0.0.0"; restart.
+  std::vector<std::string> hosts = {"0.0.0.0"};
+  uint16_t port = 6432;                    // Client port. 6432; restart.
+  uint32_t workers = 1;                    // Event loops; only 1 for now. 1; restart.
+  uint32_t max_client_conn = 1000;         // Clients at once. 1000; live.
+  uint64_t max_query_bytes = 64U << 20U;   // Longest message that is held. 64MiB; new clients.
+  uint32_t max_client_statements = 10000;  // Prepared statements a client may hold. 10000; live.
+  Duration client_login_timeout = std::chrono::seconds(60);  // 0 = off. 60s; new clients.
+  // Server connect and login; inherited by pools and users, as the next three are. 5s; live.
+  Duration connect_timeout = std::chrono::seconds(5);
+  // Longest wait of a client for a server; 0 = off. 60s, or connect_timeout where only that
+  // is set; live.
+  Duration query_wait_timeout = std::chrono::seconds(60);
+  Duration idle_timeout = std::chrono::minutes(10);  // Idle servers close; 0 = off. 10m; live.
+  Duration server_lifetime = std::chrono::hours(1);  // Older servers close; 0 = off. 1h; live.
+  bool server_round_robin = false;  // Reuse idle servers oldest first. false = LIFO; live.
+  // Back-off between connects to a failing server: first and longest. 100ms and 2s; live.
+  Duration server_retry_min = std::chrono::milliseconds(100);
+  Duration server_retry_max = std::chrono::seconds(2);
+  Duration shutdown_timeout = std::chrono::seconds(60);  // Grace for clients. 60s; live.
+  // Keepalives of client and server sockets; idle 0 = off. 5s, 5, 5s; new connections.
+  std::chrono::seconds tcp_keepalives_idle = std::chrono::seconds(5);
+  uint32_t tcp_keepalives_count = 5;
+  std::chrono::seconds tcp_keepalives_interval = std::chrono::seconds(5);
+  Duration tcp_user_timeout = std::chrono::seconds(10);  // 0 = off. 10s; new connections.
+  LogLevel log_level = LogLevel::kInfo;                  // "info"; live.
+  LogFormat log_format = LogFormat::kText;               // "text"; live.
+  bool log_client_connections = false;                   // A line for each login. false; live.
+  bool log_client_disconnections = false;                // A line for each end. false; live.
+
+  bool operator==(const General&) const = default;
+};
+
+// The console. It always asks for its password, whatever `Auth::method` says.
+struct Admin {
+  bool enabled = false;            // A password is set. Not a key; live.
+  std::string host = "127.0.0.1";  // Address or name to listen on. "127.0.0.1"; restart.
+  // The console's own port; 0 = none, only in PgCat's form where the client port is 6433.
+  // 6433; restart.
+  uint16_t port = 6433;
+  std::string username = "admin";        // The user that may do everything. "admin"; live.
+  Secret password;                       // None = console disabled. None; live.
+  std::vector<std::string> stats_users;  // Pool users that may SHOW. None; live.
+  // Databases pglynx, pgbouncer and pgcat answer on the client port too. false; live.
+  bool on_client_port = false;
+
+  bool operator==(const Admin&) const = default;
+};
+
+struct Auth {
+  // How clients log in. A SCRAM verifier means SCRAM under kMd5 too. SCRAM; new clients.
+  AuthMethod method = AuthMethod::kScramSha256;
+
+  bool operator==(const Auth&) const = default;
+};
+
+// A user of a pool: all settings resolved, user over pool over general.
+struct PoolUser {
+  std::string username;         // What the client says. Required; names the user.
+  Secret password;              // What proves the client. None only with trust; new clients.
+  std::string server_username;  // Login at the server. `username`; replaces the servers.
+  // For the server's login. The client's `password` if unset: kMd5 answers only an md5
+  // request, kScram means the keys of the client's own login. Replaces the servers.
+  Secret server_password;
+  uint32_t pool_size = 20;                      // Servers at most. 20; live.
+  PoolMode pool_mode = PoolMode::kTransaction;  // "transaction"; replaces the servers.
+  Duration connect_timeout{};                   // As in General; live.
+  Duration query_wait_timeout{};                // As in General; live.
+  Duration idle_timeout{};                      // As in General; live.
+  Duration server_lifetime{};                   // As in General; live.
+
+  bool operator==(const PoolUser&) const = default;
+};
+
+// Where a pool's servers are. A change replaces the pool's servers.
+struct ServerTarget {
+  std::string host;      // Address, name, or a directory of Unix sockets ("/…"). Required.
+  uint16_t port = 5432;  // Also names the socket file .s.PGSQL.<port>. 5432.
+  std::string database;  // Empty = the one the client asked for; only in the pool "*".
+
+  bool operator==(const ServerTarget&) const = default;
+};
+
+struct Pool {
+  std::string name;                        // The database that clients ask for; "*" = any other.
+  PoolMode mode = PoolMode::kTransaction;  // Default of its users. "transaction".
+  // Statements remembered per server connection; 0 = off. 200; live.
+  uint32_t prepared_statements_cache_size = 200;
+  std::string connect_query;    // Run once on each new server. None; replaces the servers.
+  ServerTarget server;          // The one server of the one shard.
+  std::vector<PoolUser> users;  // At least one, names differ; in the order of the file.
+
+  bool operator==(const Pool&) const = default;
+};
+
+struct Config {
+  General general;
+  Admin admin;
+  Auth auth;
+  std::vector<Pool> pools;            // At least one, names differ; in the order of the file.
+  bool pgcat_form = false;            // The file is a pgcat.toml: PgCat's defaults hold.
+  std::vector<std::string> warnings;  // One line each, for the log; no secrets.
+};
+
+}  // namespace pglynx::config

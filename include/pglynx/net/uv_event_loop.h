@@ -1,0 +1,54 @@
+#pragma once
+
+// The libuv implementation of the loop, its connector and its listeners. The header shows
+// no libuv type, so that only src/net/uv_* depends on it.
+//
+// Owner: server::Worker; outlives everything that uses it. Creation ends the process if
+// the system has no epoll.
+
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "pglynx/core/log.h"
+#include "pglynx/net/event_loop.h"
+
+namespace pglynx::net {
+
+class UvEventLoop final : public EventLoop, public Connector {
+ public:
+  explicit UvEventLoop(Log& log);
+  ~UvEventLoop() override;
+
+  // Runs until Stop().
+  void Run();
+  void Stop();
+
+  TimePoint Now() override;
+  int64_t WallClockMicros() override;
+  void Arm(Timer& timer, TimePoint deadline) override;
+  void Post(Task& task) override;
+  void DeferDelete(std::unique_ptr<Deletable> object) override;
+  std::unique_ptr<OffloadedWork> Offload(std::function<void()> work,
+                                         std::function<void()> done) override;
+  BlockPool& blocks() override;
+
+  std::unique_ptr<PendingConnect> Connect(const Address& address,
+                                          ConnectListener& listener) override;
+
+  // Binds and listens. Fails with kIo naming the address and the cause. A name listens on
+  // its first address.
+  Result<std::unique_ptr<Listener>> Listen(const Address& address, AcceptListener& listener);
+  // Calls `handler` on the loop for every signal of this number, until the loop ends.
+  void OnSignal(int signal_number, std::function<void()> handler);
+
+  // For sockets accepted and connected from now on.
+  void SetSocketOptions(const SocketOptions& options);
+
+  struct Impl;
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace pglynx::net

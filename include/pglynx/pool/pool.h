@@ -1,0 +1,214 @@
+#pragma once
+
+// The server connections of one (database, user), and the clients that wait for one.
+//
+// Book-keeping only: it opens no socket (ServerLauncher does) and reads no clock (the loop
+// is its only world). Owner: server::Worker. It owns its servers.
+//
+// Rules:
+// - a server is idle only if it is proven idle and clean; Release() sends it through
+//   Recycle() or closes it otherwise;
+// - clients wait first in, first out; a released server goes directly to the oldest one;
+// - at most `pool_size` servers exist, those that are connecting and closing included;
+// - several logins run at once, never more than clients wait;
+// - after a failed login nobody is made to wait for the next one: while no server is left,
+//   waiting and new clients get the cause at once, and logins are retried after
+//   server_retry_min, doubling to server_retry_max.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "pglynx/core/log.h"
+#include "pglynx/core/result.h"
+#include "pglynx/core/scheduler.h"
+#include "pglynx/metrics/stats.h"
+#include "pglynx/pool/pooled_server.h"
+#include "pglynx/pool/snapshot.h"
+
+namespace pglynx::pool {
+
+class Pool;
+
+// A borrowed server. Move-only; destroying it gives the server back.
+class Lease {
+ public:
+  Lease() = default;
+  Lease(Pool& pool, PooledServer& server) : pool_(&pool), server_(&server) {}
+  Lease(Lease&& other) noexcept
+      : pool_(other.pool_), server_(std::exchange(other.server_, nullptr)) {}
+  Lease& operator=(Lease&& other) noexcept;
+  ~Lease() { Release(); }
+
+  // Gives the server back. The last thing its holder does in an event: the server may be
+  // in another client's hands when this returns.
+  void Release();
+  explicit operator bool() const { return server_ != nullptr; }
+  PooledServer* operator->() const { return server_; }
+  PooledServer& operator*() const { return *server_; }
+  // The connection broke: there is nothing to give back.
+  void Forget() { server_ = nullptr; }
+
+ private:
+  Pool* pool_ = nullptr;
+  PooledServer* server_ = nullptr;
+};
+
+// A place in line. Destroying it leaves the line.
+class Waiter : public ListNode<Waiter> {
+ public:
+  virtual ~Waiter() = default;
+  // The waiter is in line no more. May be called from Pool::Release, but never from a call
+  // that this waiter made.
+  virtual void OnLease(Lease lease) = 0;
+  virtual void OnWaitFailed(const Error& error) = 0;
+  [[nodiscard]] virtual uint64_t client_id() const = 0;
+
+  TimePoint waiting_since{};
+};
+
+// Makes server connections for a pool; implemented by backend.
+class ServerLauncher {
+ public:
+  virtual ~ServerLauncher() = default;
+  // The connection reports to Pool::OnServerReady or Pool::OnServerGone, in a later turn.
+  virtual std::unique_ptr<PooledServer> Launch(Pool& pool, uint64_t id) = 0;
+};
+
+// What a server tells every client at its login.
+struct Welcome {
+  std::vector<Parameter> fixed;  // server_version and others that nobody can set
+  ParameterRef defaults;         // the reported parameters that can be set
+};
+
+// The pool's name and its limits; see config::PoolUser for the meaning of each. Where its
+// servers are is the launcher's business.
+struct PoolSettings {
+  std::string database;  // as clients ask for it
+  std::string user;
+  bool session_mode = false;  // else transaction mode
+  bool server_round_robin = false;
+  uint32_t pool_size = 20;
+  uint32_t prepared_statements_cache_size = 200;
+  Duration query_wait_timeout{};
+  Duration idle_timeout{};
+  Duration server_lifetime{};
+  Duration server_retry_min{};
+  Duration server_retry_max{};
+};
+
+// Counts kept by the loop for all pools together.
+struct IdSource {
+  uint64_t next = 1;
+  uint64_t Take() { return next++; }
+};
+
+class Pool {
+ public:
+  struct World {
+    Scheduler& loop;
+    Log& log;
+    ServerLauncher& launcher;
+    ParameterTable& parameters;
+    IdSource& ids;
+  };
+  Pool(World world, PoolSettings settings);
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  struct Queued {};
+  using Outcome = std::variant<Lease, Queued, Error>;
+  // A server now, a place in line (the waiter is told later), or the reason why none can
+  // be had.
+  [[nodiscard]] Outcome Acquire(Waiter& waiter);
+
+  // Called by Lease.
+  void Release(PooledServer& server);
+
+  // --- called by servers ---
+  // Logged in, recycled, or its last cancel is over.
+  void OnServerReady(PooledServer& server);
+  // The connection is closed; `cause` has the reason. Destroys `server` at the end of the turn.
+  void OnServerGone(PooledServer& server, const Error& cause);
+
+  // --- settings ---
+  // Applies changed settings to the next decisions.
+  void Apply(PoolSettings settings);
+  // The launcher's target has changed: every server is closed when it is free.
+  void ReplaceServers();
+  // Fails every waiter with `error` and closes every free server; the rest closes at its
+  // release.
+  void Shutdown(const Error& error);
+
+  // --- observers ---
+  [[nodiscard]] const PoolSettings& settings() const { return settings_; }
+  [[nodiscard]] const std::optional<Welcome>& welcome() const { return welcome_; }
+  void SetWelcome(Welcome welcome) { welcome_ = std::move(welcome); }
+  metrics::PoolStats& stats() { return stats_; }
+  StatementCache& statements() { return statements_; }
+  World& world() { return world_; }
+  [[nodiscard]] size_t server_count() const { return servers_.size(); }
+  [[nodiscard]] size_t waiter_count() const { return waiters_.size(); }
+  [[nodiscard]] bool empty() const { return servers_.empty() && waiters_.empty(); }
+  // "database/user", for logs.
+  [[nodiscard]] std::string Name() const;
+  void FillRow(PoolRow& row) const;
+  void AppendServerRows(std::vector<ConnectionRow>& rows) const;
+
+  // Canonical forms of startup parameters, as a server of this pool printed them. Bounded.
+  static constexpr size_t kCanonicalValuesMax = 1000;
+  [[nodiscard]] const Parameter* FindCanonical(std::string_view name, std::string_view value) const;
+  void LearnCanonical(std::string_view name, std::string_view value, Parameter canonical);
+
+  // SCRAM keys toward the server that a client's login revealed (its secret is a verifier).
+  std::string scram_client_key;
+  std::string scram_server_key;
+  // Sequence values matter to this pool: some client has asked for currval or lastval.
+  bool reads_sequences = false;
+  uint32_t clients = 0;  // logged in
+  uint32_t cancels_in_flight = 0;
+  metrics::PoolStats stats_previous;
+
+  // Every server is on exactly one list, counters equal lengths. For tests.
+  void CheckInvariants() const;
+
+ private:
+  [[nodiscard]] bool Expired(const PooledServer& server) const;
+  void MakeIdle(PooledServer& server);
+  Lease Give(PooledServer& server, uint64_t client_id);
+  void ServeWaiters();
+  void LaunchForWaiters();
+  void FailWaiters(const Error& error);
+  void OnWaitDeadline();
+  void ArmWaitTimer();
+  void OnMaintenance();
+  void ArmMaintenance();
+
+  World world_;
+  PoolSettings settings_;
+  // Invariants: servers_[i]->slot == i; a server is on idle_ iff its state is kIdle;
+  // logins_ counts those in kLogin.
+  std::vector<std::unique_ptr<PooledServer>> servers_;
+  IntrusiveList<PooledServer> idle_;  // front: used last
+  IntrusiveList<Waiter> waiters_;     // front: waits longest
+  uint32_t logins_ = 0;
+  std::optional<Welcome> welcome_;
+  StatementCache statements_;
+  metrics::PoolStats stats_;
+  std::unordered_map<std::string, Parameter> canonical_;
+  std::optional<Error> last_failure_;  // of the last login, until one succeeds
+  TimePoint retry_at_{};
+  Duration retry_delay_{};
+  bool stopping_ = false;
+  Task serve_ = MemberTask<&Pool::ServeWaiters>(this);
+  Timer wait_timer_ = MemberTimer<&Pool::OnWaitDeadline>(this);
+  Timer retry_timer_ = MemberTimer<&Pool::LaunchForWaiters>(this);
+  Timer maintenance_ = MemberTimer<&Pool::OnMaintenance>(this);
+};
+
+}  // namespace pglynx::pool

@@ -1,0 +1,118 @@
+#pragma once
+
+// A server connection as a session sees it: bytes in, bytes out, and the book-keeping that
+// says what the connection owes and what state it carries. Implemented by
+// backend::ServerConnection, and by fakes in tests.
+//
+// Owner: its Pool. A session reaches it through a Lease and never keeps a pointer beyond it.
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "pglynx/core/buffer.h"
+#include "pglynx/core/error.h"
+#include "pglynx/core/intrusive_list.h"
+#include "pglynx/core/scheduler.h"
+#include "pglynx/core/time.h"
+#include "pglynx/pool/parameters.h"
+#include "pglynx/pool/snapshot.h"
+#include "pglynx/pool/statements.h"
+#include "pglynx/wire/frame_scanner.h"
+#include "pglynx/wire/reply_tracker.h"
+
+namespace pglynx::pool {
+
+// Who uses a leased server. Called on the loop, never from inside a call it made.
+class ServerUser {
+ public:
+  virtual ~ServerUser() = default;
+  // Bytes from the server, in the loop's read block; may be changed in place.
+  virtual void OnServerData(std::span<char> bytes) = 0;
+  virtual void OnServerDrained() = 0;
+  // The connection is gone and closed; the lease is to be destroyed.
+  virtual void OnServerClosed(const Error& cause) = 0;
+};
+
+// What a server connection still carries of those who used it.
+struct ServerMemory {
+  ParameterRef parameters;  // settings in force; kUnknownValue where that is not known
+  ServerStatements statements;
+  uint64_t unnamed_statement_of = 0;  // client whose unnamed statement it holds; 0: none
+  uint64_t unnamed_statement_version = 0;
+  // Whose sequence values currval and lastval would show: a client, nobody (0) or several.
+  static constexpr uint64_t kSeveral = ~uint64_t{0};
+  uint64_t sequences_of = 0;
+  // State that only DISCARD ALL removes.
+  bool needs_reset = false;
+};
+
+enum class ServerState : uint8_t {
+  kLogin,          // connecting or logging in; not on offer
+  kIdle,           // on the pool's idle list
+  kActive,         // leased
+  kTested,         // being reset and proven before reuse
+  kBeingCanceled,  // free and clean, but a cancel for it is still on its way
+};
+
+class PooledServer : public Deletable, public ListNode<PooledServer> {
+ public:
+  PooledServer(BlockPool& blocks, uint64_t id)
+      : scanner_(wire::BackendRules(), kCollectBytesMax), held_(blocks), id_(id) {}
+
+  // The longest server message that is read as a whole (CommandComplete, ParameterStatus).
+  static constexpr uint32_t kCollectBytesMax = uint32_t{64} * 1024;
+
+  // --- for the holder of a lease ---
+  virtual void SetUser(ServerUser* user) = 0;
+  virtual void Send(std::span<const std::string_view> chunks) = 0;
+  [[nodiscard]] virtual size_t pending_bytes() const = 0;
+  virtual void PauseReading() = 0;
+  virtual void ResumeReading() = 0;
+  // Asks Postgres to cancel what this connection runs now; `done` is called when Postgres
+  // has taken the request or it has failed. Until then the server is not reused.
+  virtual void Cancel(std::function<void()> done) = 0;
+
+  // --- for the pool ---
+  // Brings a released connection back to idle and clean, or fails: ROLLBACK where a
+  // transaction is open, DISCARD ALL where it carries state; the answers are verified.
+  // Reports to Pool::OnServerReady or Pool::OnServerGone.
+  virtual void Recycle() = 0;
+  // Closes now (Terminate first where it is idle).
+  virtual void Close() = 0;
+  [[nodiscard]] virtual bool HasCancelInFlight() const = 0;
+  // A server that waits in kBeingCanceled reports to Pool::OnServerReady when it is over.
+
+  // --- for logs and SHOW ---
+  // "host:port".
+  [[nodiscard]] virtual std::string Peer() const = 0;
+  // Addresses, times and process id; the pool fills in the rest.
+  virtual void FillRow(ConnectionRow& row) const = 0;
+
+  wire::ReplyTracker& tracker() { return tracker_; }
+  wire::FrameScanner& scanner() { return scanner_; }
+  // The unread tail of the server's stream: an incomplete header or small message.
+  Buffer& held() { return held_; }
+  ServerMemory& memory() { return memory_; }
+  [[nodiscard]] uint64_t id() const { return id_; }
+
+  // The pool's own notes.
+  ServerState state = ServerState::kLogin;
+  bool close_needed = false;  // close at the next release
+  TimePoint born{};           // when its login was done
+  TimePoint idle_since{};
+  TimePoint expires = kNever;  // end of its jittered lifetime
+  uint64_t client_id = 0;      // who holds it, 0 = nobody
+  size_t slot = 0;             // its place in the pool's table of servers
+
+ private:
+  wire::ReplyTracker tracker_;
+  wire::FrameScanner scanner_;
+  Buffer held_;
+  ServerMemory memory_;
+  uint64_t id_;
+};
+
+}  // namespace pglynx::pool

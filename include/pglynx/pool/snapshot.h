@@ -1,0 +1,74 @@
+#pragma once
+
+// What the console shows, copied out of the loop at one moment: plain values, no pointers
+// into living objects. Field names are PgBouncer's column names where it has them.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pglynx/metrics/stats.h"
+
+namespace pglynx::pool {
+
+struct PoolRow {
+  std::string database;
+  std::string user;
+  uint32_t cl_active = 0;             // logged in, not waiting
+  uint32_t cl_waiting = 0;            // waiting for a server
+  uint32_t cl_active_cancel_req = 0;  // cancels on their way to a server
+  uint32_t cl_waiting_cancel_req = 0;
+  uint32_t sv_active = 0;          // given to a client
+  uint32_t sv_active_cancel = 0;   // connections that carry a cancel
+  uint32_t sv_being_canceled = 0;  // free, but a cancel for it is still on its way
+  uint32_t sv_idle = 0;
+  uint32_t sv_used = 0;
+  uint32_t sv_tested = 0;      // being reset before reuse
+  uint32_t sv_login = 0;       // connecting or logging in
+  uint64_t maxwait_us = 0;     // age of the oldest waiting client, microseconds
+  std::string_view pool_mode;  // "session" | "transaction"
+  // Settings of this pool, for SHOW DATABASES and SHOW USERS.
+  std::string host;
+  uint16_t port = 0;
+  std::string server_database;
+  std::string server_user;  // empty where it is the client's own name
+  uint32_t pool_size = 0;
+  uint32_t server_lifetime_seconds = 0;
+  metrics::PoolStats stats;
+  metrics::PoolStats stats_previous;  // one stats period ago
+};
+
+struct ConnectionRow {
+  bool is_client = false;
+  uint64_t id = 0;
+  std::string user;
+  std::string database;
+  std::string_view state;  // as PgBouncer prints it: active, idle, waiting, login …
+  std::string address;
+  uint16_t port = 0;
+  std::string local_address;
+  uint16_t local_port = 0;
+  int64_t connect_time_us = 0;  // wall clock, microseconds since 1970
+  int64_t request_time_us = 0;  // wall clock of the last request
+  uint64_t wait_us = 0;         // a waiting client's wait so far
+  bool close_needed = false;
+  uint64_t link = 0;        // id of the connection on the other side, 0 = none
+  uint32_t remote_pid = 0;  // of a server: its process id
+  std::string application_name;
+  uint32_t prepared_statements = 0;
+  std::string_view pin_reason;  // why a client keeps its server; empty: it does not
+};
+
+struct Snapshot {
+  std::vector<PoolRow> pools;  // sorted by database, then user
+  std::vector<ConnectionRow> clients;
+  std::vector<ConnectionRow> servers;
+  uint32_t databases = 0;
+  uint32_t users = 0;
+  uint32_t login_clients = 0;  // connections that have not logged in
+  uint32_t max_client_conn = 0;
+  uint64_t stats_period_us = 0;  // length of the period behind stats_previous, 0 = none yet
+};
+
+}  // namespace pglynx::pool

@@ -1,0 +1,114 @@
+#pragma once
+
+// Protocol-level prepared statements in transaction mode: what clients prepared, shared by
+// text, and what each server holds.
+//
+// `StatementCache`, one per pool: a Parse's query and parameter types → one `Statement` with
+// a name of ours. Clients refer to it by counted references; a statement without any is
+// kept for a while (kUnusedMax of them), since applications reconnect and prepare the same
+// things again.
+//
+// `ServerStatements`, one per server connection: which statements it holds, least recently
+// used first.
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "pglynx/core/intrusive_list.h"
+
+namespace pglynx::pool {
+
+class StatementCache;
+
+struct Statement : ListNode<Statement> {
+  uint64_t id = 0;
+  std::string name;      // on every server: "pglynx_<id>"
+  std::string contents;  // Parse's body behind the name: query, NUL, type count, type OIDs
+  StatementCache* cache = nullptr;
+  uint32_t references = 0;
+  uint32_t effects = 0;  // sql::StateEffects of its text, kept for whoever judged it
+};
+
+class StatementRef {
+ public:
+  StatementRef() = default;
+  explicit StatementRef(Statement& statement) : statement_(&statement) { Acquire(); }
+  StatementRef(const StatementRef& other) : statement_(other.statement_) { Acquire(); }
+  StatementRef(StatementRef&& other) noexcept
+      : statement_(std::exchange(other.statement_, nullptr)) {}
+  StatementRef& operator=(StatementRef other) noexcept {
+    std::swap(statement_, other.statement_);
+    return *this;
+  }
+  ~StatementRef() { Release(); }
+
+  const Statement& operator*() const { return *statement_; }
+  const Statement* operator->() const { return statement_; }
+  explicit operator bool() const { return statement_ != nullptr; }
+
+ private:
+  void Acquire() {
+    if (statement_ != nullptr) ++statement_->references;
+  }
+  void Release();
+
+  Statement* statement_ = nullptr;
+};
+
+class StatementCache {
+ public:
+  static constexpr size_t kUnusedMax = 1000;
+  static constexpr std::string_view kNamePrefix = "pglynx_";
+
+  StatementCache() = default;
+  ~StatementCache();
+  StatementCache(const StatementCache&) = delete;
+  StatementCache& operator=(const StatementCache&) = delete;
+
+  // The statement of these contents, made if it is new; `effects` follow from the contents.
+  StatementRef Get(std::string_view contents, uint32_t effects);
+
+  [[nodiscard]] size_t size() const { return statements_.size(); }
+
+ private:
+  friend class StatementRef;
+  void OnUnused(Statement& statement);
+
+  std::unordered_map<std::string_view, std::unique_ptr<Statement>> statements_;
+  IntrusiveList<Statement> unused_;  // oldest first
+  uint64_t next_id_ = 1;
+};
+
+class ServerStatements {
+ public:
+  // Whether the server holds it; marks it as used now.
+  bool Touch(uint64_t id);
+  // A Parse of it was sent. Forgotten again by Undo() if the server never did it.
+  void Sent(uint64_t id);
+  // The oldest Parse sent is done.
+  void Confirm();
+  // The oldest `count` Parses sent were never done.
+  void Undo(uint32_t count);
+  // Drops the least recently used one and returns its id, where more than `max` are held
+  // and none is unconfirmed; else 0.
+  uint64_t EvictAbove(size_t max);
+  void Clear();
+
+  [[nodiscard]] size_t size() const { return by_id_.size(); }
+
+ private:
+  using Order = std::list<uint64_t>;
+  void Erase(uint64_t id);
+
+  Order by_use_;  // least recently used first
+  std::unordered_map<uint64_t, Order::iterator> by_id_;
+  std::vector<uint64_t> unconfirmed_;  // in the order sent
+};
+
+}  // namespace pglynx::pool

@@ -1,0 +1,88 @@
+#pragma once
+
+// All clients of one loop: those that log in, those that are logged in, and the keys by
+// which a cancel request finds its client. Owner of every ClientLogin and ClientSession.
+//
+// Bounds: `max_client_conn` clients that are logged in, judged at the StartupMessage so that
+// the client can read the error; beside them kLoginsSpare connections that have not said
+// what they want (cancels and console clients among them), closed silently above that.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "pglynx/core/intrusive_list.h"
+#include "pglynx/net/event_loop.h"
+#include "pglynx/pool/snapshot.h"
+#include "pglynx/session/session_world.h"
+
+namespace pglynx::session {
+
+class ClientLogin;
+class ClientSession;
+struct RelayScratch;
+
+class SessionTable final : public net::AcceptListener {
+ public:
+  // Connections beyond max_client_conn that may be logging in at once.
+  static constexpr size_t kLoginsSpare = 1000;
+
+  explicit SessionTable(SessionWorld& world);
+  ~SessionTable() override;
+
+  void OnAccept(std::unique_ptr<net::Stream> stream) override;
+
+  // A reload or a shutdown: clients of `pool` (all pools if nullptr) end with this FATAL
+  // when they are between transactions.
+  void EndWhenIdle(const pool::Pool* pool, const Error& error);
+  void EndNow(const Error& error);
+  // No new logins: they are told this error.
+  void RefuseLogins(Error error) { refusal_ = std::make_unique<Error>(std::move(error)); }
+
+  void FillSnapshot(pool::Snapshot& snapshot, bool with_clients) const;
+  [[nodiscard]] size_t client_count() const { return sessions_.size(); }
+  // Called whenever the last client has left.
+  void OnEmpty(std::function<void()> callback) { on_empty_ = std::move(callback); }
+
+  // --- for logins and sessions ---
+  SessionWorld& world() { return world_; }
+  RelayScratch& scratch() { return *scratch_; }
+  // The error a StartupMessage meets now, or nullptr.
+  std::unique_ptr<Error> Refusal() const;
+  // A key nobody else has; `secret_bytes` of secret.
+  uint32_t NewCancelKey(size_t secret_bytes, std::string& secret);
+  void Add(std::unique_ptr<ClientSession> session);
+  void Remove(ClientSession& session);
+  void Remove(ClientLogin& login);
+  // A login said what it wants, or has ended: it counts against max_client_conn meanwhile.
+  void CountStarted(bool started);
+  // Ends a login by its id, if it is still there.
+  void FinishLogin(uint64_t id);
+  // Salts the exchanges with users that do not exist; constant for the process's life.
+  [[nodiscard]] const std::string& mock_secret() const { return mock_secret_; }
+  // Finds the client by its key, compared in constant time; `done` when the cancel has been
+  // dealt with, at once if nobody has that key.
+  void Cancel(uint32_t pid, std::string_view secret, std::function<void()> done);
+
+ private:
+  void OnTrim();
+  template <typename Action>
+  void ForEachSession(const Action& action);
+
+  SessionWorld& world_;
+  std::unique_ptr<RelayScratch> scratch_;
+  std::unordered_map<uint64_t, std::unique_ptr<ClientSession>> sessions_;
+  std::unordered_map<uint64_t, std::unique_ptr<ClientLogin>> logins_;
+  std::unordered_map<uint32_t, ClientSession*> by_cancel_pid_;
+  std::unique_ptr<Error> refusal_;
+  std::string mock_secret_;
+  uint32_t started_logins_ = 0;
+  std::function<void()> on_empty_;
+  size_t ended_since_trim_ = 0;
+  Timer trim_timer_ = MemberTimer<&SessionTable::OnTrim>(this);
+};
+
+}  // namespace pglynx::session

@@ -1,0 +1,132 @@
+#pragma once
+
+// What a server connection still owes: the requests sent to it whose replies have not
+// arrived, in order, and the transaction status it last reported. A value; one per server
+// connection; pure. It is the proof behind the safety rule: only a connection for which
+// Idle() holds may go back to a pool.
+//
+// Told of every message sent to the server (Sent) and every reply that comes back (Reply),
+// it says what each reply answers, so that replies to messages which the pooler put in
+// front of the client's own are swallowed. It follows the manual's "Message Flow":
+// - after an error in the extended protocol the server skips to the next Sync, so every
+//   request up to there is struck out;
+// - while a COPY IN runs, the server ignores Sync and Flush (libpq sends one behind each
+//   Execute before it knows that it started a COPY), and outside of one it ignores
+//   CopyDone and CopyFail that come late.
+// Anything that does not fit is a doubt: the connection is never idle again.
+//
+// Bound: kOutstandingMax requests; the relay stops reading a client before that.
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace pglynx::wire {
+
+enum class Request : uint8_t {
+  kQuery,         // Query: ends with ReadyForQuery
+  kFunctionCall,  // FunctionCall: ends with ReadyForQuery
+  kSync,          // Sync: ends with ReadyForQuery
+  kParse,
+  kNamedParse,  // like kParse; counted in Struck, so that its side effects can be undone
+  kBind,
+  kDescribe,
+  kExecute,
+  kClose,
+  kNamedClose,          // a Close of a named statement; counted in Struck
+  kCopyEnd,             // CopyDone or CopyFail: has no reply of its own
+  kHiddenQuery,         // a Query of ours: everything it answers is swallowed
+  kHiddenParse,         // a Parse of ours: ParseComplete is swallowed
+  kHiddenUnnamedParse,  // the same for the unnamed statement
+  kHiddenClose,         // a Close of ours: CloseComplete is swallowed
+  kDeniedQuery,         // a Query of ours that must fail, in place of one that is refused here
+  kDeniedParse,         // the same for an extended message
+  kParseAsClose,        // a Close sent in place of a Parse: CloseComplete is shown as ParseComplete
+};
+
+class ReplyTracker {
+ public:
+  enum class Verdict : uint8_t {
+    kForward,          // the client's own
+    kSwallow,          // answers a request of ours
+    kAsParseComplete,  // a CloseComplete that stands for a ParseComplete
+    kReplaceError,     // the failure of a denied request: the pooler's own error is shown
+    kHiddenFailed,     // an ErrorResponse to a request of ours: the connection is unusable
+    kUnexpected,       // no request can have caused this reply
+  };
+
+  // Far more than can be answered inside one server output buffer of 8 kB (each answer
+  // has at least 5 bytes), so a client that is made to wait here cannot be waiting for
+  // replies which the server still holds back.
+  static constexpr size_t kOutstandingMax = 16384;
+
+  // What an error has struck out, the failed request included: work that the server never
+  // did or undid. Counted since the last call of TakeStruck().
+  struct Struck {
+    uint32_t statements = 0;      // kNamedParse, kParseAsClose, kNamedClose
+    uint32_t server_parses = 0;   // kNamedParse, kHiddenParse
+    uint32_t unnamed_parses = 0;  // kParse
+    uint32_t hidden_unnamed = 0;  // kHiddenUnnamedParse, kHiddenClose
+  };
+  Struck TakeStruck() {
+    const Struck struck = struck_;
+    struck_ = {};
+    return struck;
+  }
+
+  // A message goes to the server now. Flush and CopyData need not be told.
+  void Sent(Request request);
+
+  // A message of this type arrived. Types that never end a request (rows, notices, row
+  // descriptions of a Query …) may be left out or told; they change nothing.
+  // `status` is ReadyForQuery's byte and is read for type 'Z' alone.
+  Verdict Reply(char type, char status = '\0');
+
+  // Whether a reply body that passes unread belongs to a request of ours.
+  [[nodiscard]] bool HeadIsHidden() const {
+    return !empty() && queue_[first_] == Request::kHiddenQuery;
+  }
+
+  // Nothing outstanding, no unfinished batch, no COPY, no doubt, and 'I'.
+  [[nodiscard]] bool Idle() const {
+    return empty() && !unsynced_ && !copy_in_ && !doubtful_ && status_ == 'I';
+  }
+  // Nothing outstanding and no unfinished batch, in whatever transaction state.
+  [[nodiscard]] bool Quiet() const { return empty() && !unsynced_ && !copy_in_ && !doubtful_; }
+
+  [[nodiscard]] bool empty() const { return first_ == queue_.size(); }
+  [[nodiscard]] size_t outstanding() const { return queue_.size() - first_; }
+  // The request that the next reply answers. Precondition: !empty().
+  [[nodiscard]] Request head() const { return queue_[first_]; }
+  // ReadyForQuery's last byte: 'I', 'T' or 'E'.
+  [[nodiscard]] char status() const { return status_; }
+  [[nodiscard]] bool copy_in() const { return copy_in_; }
+  [[nodiscard]] bool unsynced() const { return unsynced_; }
+  [[nodiscard]] bool doubtful() const { return doubtful_; }
+  // The server discards what it is sent until the next Sync.
+  [[nodiscard]] bool skipping() const { return skipping_; }
+  // The connection can no longer be trusted, for a reason seen elsewhere.
+  void Doubt() { doubtful_ = true; }
+
+ private:
+  Verdict OnReady(char status);
+  Verdict OnError();
+  Verdict OnCopyIn();
+  Verdict Complete(Request expected);
+  Verdict CompleteClose();
+  void Pop();
+  void StrikeOutToSync();
+
+  // Requests not answered yet are queue_[first_ ..]; the vector is reset when it runs empty,
+  // so that a connection between requests holds only its first small block.
+  std::vector<Request> queue_;
+  size_t first_ = 0;
+  Struck struck_;
+  char status_ = 'I';
+  bool unsynced_ = false;  // extended messages were sent and no Sync behind them
+  bool skipping_ = false;  // an error was seen and its Sync has not been sent
+  bool copy_in_ = false;   // the server reads CopyData and ignores Sync
+  bool doubtful_ = false;
+};
+
+}  // namespace pglynx::wire

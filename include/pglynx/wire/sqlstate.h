@@ -1,0 +1,33 @@
+#pragma once
+
+// The one table that says what an ErrorCode means to a client: its SQLSTATE, and
+// whether the connection survives. Codes follow "PostgreSQL Error Codes" in the
+// manual; classes 08 and 57P make drivers drop the connection and are therefore never
+// used for a refusal that leaves it usable.
+
+#include <cstdint>
+#include <string_view>
+
+#include "pglynx/core/error.h"
+
+namespace pglynx::wire {
+
+enum class Disposition : uint8_t {
+  kReport,      // the client is told, its session goes on
+  kEndSession,  // the client is told FATAL and its connection closed
+  kDropServer,  // the server connection is closed; the client is told FATAL if it was using it
+};
+
+enum class Severity : uint8_t { kNotice, kError, kFatal };
+
+struct ErrorMeaning {
+  std::string_view sqlstate;  // five characters
+  Disposition disposition;
+};
+
+// Total: every code has a meaning.
+ErrorMeaning MeaningOf(ErrorCode code);
+
+std::string_view SeverityName(Severity severity);
+
+}  // namespace pglynx::wire

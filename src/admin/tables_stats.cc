@@ -1,0 +1,180 @@
+// SHOW STATS, STATS_TOTALS, STATS_AVERAGES and TOTALS: the same twelve numbers under the
+// four sets of names that PgBouncer gave them.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "admin/cells.h"
+#include "pglynx/admin/tables.h"
+
+namespace pglynx::admin {
+namespace {
+
+using enum ColumnType;
+using metrics::PoolStats;
+
+enum class Average : uint8_t {
+  kPerSecond,
+  kPerAssignment,  // microseconds of one server assignment
+  kPerXact,        // microseconds of one transaction
+  kPerQuery,       // microseconds of one query
+};
+
+struct Measure {
+  uint64_t PoolStats::* value;
+  Average average;
+  std::string_view stats_total;    // SHOW STATS
+  std::string_view stats_average;  // SHOW STATS
+  std::string_view total;          // SHOW STATS_TOTALS
+  std::string_view average_name;   // SHOW STATS_AVERAGES
+  std::string_view totals_total;   // SHOW TOTALS
+  std::string_view totals_average;
+};
+
+constexpr std::array<Measure, 12> kMeasures = {{
+    {&PoolStats::server_assignment_count, Average::kPerSecond, "total_server_assignment_count",
+     "avg_server_assignment_count", "server_assignment_count", "server_assignment_count",
+     "total_server_assignment_count", "avg_server_assignment_count"},
+    {&PoolStats::xact_count, Average::kPerSecond, "total_xact_count", "avg_xact_count",
+     "xact_count", "xact_count", "total_xact_count", "avg_xact_count"},
+    {&PoolStats::query_count, Average::kPerSecond, "total_query_count", "avg_query_count",
+     "query_count", "query_count", "total_query_count", "avg_query_count"},
+    {&PoolStats::bytes_received, Average::kPerSecond, "total_received", "avg_recv",
+     "bytes_received", "bytes_received", "total_client_bytes", "avg_client_bytes"},
+    {&PoolStats::bytes_sent, Average::kPerSecond, "total_sent", "avg_sent", "bytes_sent",
+     "bytes_sent", "total_server_bytes", "avg_server_bytes"},
+    {&PoolStats::xact_time, Average::kPerXact, "total_xact_time", "avg_xact_time", "xact_time",
+     "xact_time", "total_xact_time", "avg_xact_time"},
+    {&PoolStats::query_time, Average::kPerQuery, "total_query_time", "avg_query_time", "query_time",
+     "query_time", "total_query_time", "avg_query_time"},
+    {&PoolStats::wait_time, Average::kPerAssignment, "total_wait_time", "avg_wait_time",
+     "wait_time", "wait_time", "total_wait_time", "avg_wait_time"},
+    {&PoolStats::client_parse_count, Average::kPerSecond, "total_client_parse_count",
+     "avg_client_parse_count", "client_parse_count", "avg_client_parse_count",
+     "total_ps_client_parse_count", "avg_ps_client_parse_count"},
+    {&PoolStats::server_parse_count, Average::kPerSecond, "total_server_parse_count",
+     "avg_server_parse_count", "server_parse_count", "avg_server_parse_count",
+     "total_ps_server_parse_count", "avg_ps_server_parse_count"},
+    {&PoolStats::bind_count, Average::kPerSecond, "total_bind_count", "avg_bind_count",
+     "bind_count", "avg_bind_count", "total_ps_bind_count", "avg_ps_bind_count"},
+    {&PoolStats::client_login_count, Average::kPerSecond, "total_client_login_count",
+     "avg_client_login_count", "client_login_count", "avg_client_login_count",
+     "total_client_login_count", "avg_client_login_count"},
+}};
+
+struct Sums {
+  PoolStats now;
+  PoolStats before;  // one stats period ago
+};
+
+void Add(Sums& sums, const pool::PoolRow& row) {
+  sums.now += row.stats;
+  sums.before += row.stats_previous;
+}
+
+// 0 where a pool was replaced, so that its numbers began again.
+uint64_t Growth(const Sums& sums, uint64_t PoolStats::* value) {
+  const uint64_t now = sums.now.*value;
+  const uint64_t before = sums.before.*value;
+  return now > before ? now - before : 0;
+}
+
+uint64_t PerSecond(uint64_t growth, uint64_t period_us) {
+  if (period_us == 0) return 0;
+  // In two parts: 18 terabytes in a period would not fit a single product.
+  return growth / period_us * kMicrosecondsPerSecond +
+         growth % period_us * kMicrosecondsPerSecond / period_us;
+}
+
+uint64_t PerItem(uint64_t growth, uint64_t items) {
+  return items == 0 ? 0 : growth / items;
+}
+
+uint64_t AverageOf(const Measure& measure, const Sums& sums, uint64_t period_us) {
+  if (period_us == 0) return 0;
+  const uint64_t growth = Growth(sums, measure.value);
+  switch (measure.average) {
+    case Average::kPerSecond:
+      return PerSecond(growth, period_us);
+    case Average::kPerAssignment:
+      return PerItem(growth, Growth(sums, &PoolStats::server_assignment_count));
+    case Average::kPerXact:
+      return PerItem(growth, Growth(sums, &PoolStats::xact_count));
+    case Average::kPerQuery:
+      return PerItem(growth, Growth(sums, &PoolStats::query_count));
+  }
+  return 0;
+}
+
+struct Selection {
+  bool totals = false;
+  bool averages = false;
+};
+
+// A row for each database: its name, then what is selected of its users' sums.
+void AppendDatabaseRows(ResultTable& table, const pool::Snapshot& snapshot, Selection selection) {
+  for (size_t i = 0; i < snapshot.pools.size();) {
+    const std::string& database = snapshot.pools[i].database;
+    Sums sums;
+    for (; i < snapshot.pools.size() && snapshot.pools[i].database == database; ++i) {
+      Add(sums, snapshot.pools[i]);
+    }
+    Row cells = {database};
+    for (const Measure& measure : kMeasures) {
+      if (selection.totals) cells.emplace_back(NumericCell(sums.now.*measure.value));
+    }
+    for (const Measure& measure : kMeasures) {
+      if (!selection.averages) break;
+      cells.emplace_back(NumericCell(AverageOf(measure, sums, snapshot.stats_period_us)));
+    }
+    table.rows.push_back(std::move(cells));
+  }
+}
+
+void AppendColumns(ResultTable& table, std::string_view Measure::* name) {
+  for (const Measure& measure : kMeasures) table.columns.push_back({measure.*name, kNumeric});
+}
+
+}  // namespace
+
+ResultTable StatsTable(const pool::Snapshot& snapshot) {
+  ResultTable table{{{"database", kText}}};
+  AppendColumns(table, &Measure::stats_total);
+  AppendColumns(table, &Measure::stats_average);
+  AppendDatabaseRows(table, snapshot, {.totals = true, .averages = true});
+  return table;
+}
+
+ResultTable StatsTotalsTable(const pool::Snapshot& snapshot) {
+  ResultTable table{{{"database", kText}}};
+  AppendColumns(table, &Measure::total);
+  AppendDatabaseRows(table, snapshot, {.totals = true});
+  return table;
+}
+
+ResultTable StatsAveragesTable(const pool::Snapshot& snapshot) {
+  ResultTable table{{{"database", kText}}};
+  AppendColumns(table, &Measure::average_name);
+  AppendDatabaseRows(table, snapshot, {.averages = true});
+  return table;
+}
+
+ResultTable TotalsTable(const pool::Snapshot& snapshot) {
+  Sums sums;
+  for (const pool::PoolRow& row : snapshot.pools) Add(sums, row);
+  ResultTable table{{{"name", kText}, {"value", kNumeric}}};
+  for (const Measure& measure : kMeasures) {
+    table.rows.push_back({TextCell(measure.totals_total), NumericCell(sums.now.*measure.value)});
+  }
+  for (const Measure& measure : kMeasures) {
+    table.rows.push_back({TextCell(measure.totals_average),
+                          NumericCell(AverageOf(measure, sums, snapshot.stats_period_us))});
+  }
+  return table;
+}
+
+}  // namespace pglynx::admin

@@ -1,0 +1,164 @@
+#include "pglynx/config/diff.h"
+
+#include <algorithm>
+#include <map>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "config/problems.h"
+#include "pglynx/config/describe.h"
+
+namespace pglynx::config {
+
+namespace {
+
+// A real pool: one user of a pool.
+struct PoolOfUser {
+  const Pool* pool;
+  const PoolUser* user;
+};
+
+using PoolKey = std::pair<std::string_view, std::string_view>;  // pool, user
+
+std::vector<PoolOfUser> RealPools(const Config& config) {
+  std::vector<PoolOfUser> pools;
+  for (const Pool& pool : config.pools) {
+    for (const PoolUser& user : pool.users) pools.push_back({&pool, &user});
+  }
+  return pools;
+}
+
+PoolKey KeyOf(const PoolOfUser& pool) {
+  return {pool.pool->name, pool.user->username};
+}
+
+std::map<PoolKey, PoolOfUser> ByKey(const std::vector<PoolOfUser>& pools) {
+  std::map<PoolKey, PoolOfUser> by_key;
+  for (const PoolOfUser& pool : pools) by_key.emplace(KeyOf(pool), pool);
+  return by_key;
+}
+
+PoolChange MakeChange(PoolChange::Kind kind, const PoolOfUser& pool) {
+  return {kind, pool.pool->name, pool.user->username, false, {}};
+}
+
+enum class Effect : uint8_t { kKeepsServers, kReplacesServers };
+
+// Adds what differs to `change`.
+template <typename T>
+void Compare(std::string_view key, const T& a, const T& b, Effect effect, PoolChange& change) {
+  if (a == b) return;
+  change.keys.emplace_back(key);
+  if (effect == Effect::kReplacesServers) change.server_changed = true;
+}
+
+PoolChange CompareReal(const PoolOfUser& a, const PoolOfUser& b) {
+  constexpr Effect kKeeps = Effect::kKeepsServers;
+  constexpr Effect kReplaces = Effect::kReplacesServers;
+  PoolChange change = MakeChange(PoolChange::Kind::kChanged, a);
+  const ServerTarget& old_server = a.pool->server;
+  const ServerTarget& new_server = b.pool->server;
+  Compare("host", old_server.host, new_server.host, kReplaces, change);
+  Compare("port", old_server.port, new_server.port, kReplaces, change);
+  Compare("database", old_server.database, new_server.database, kReplaces, change);
+  Compare("connect_query", a.pool->connect_query, b.pool->connect_query, kReplaces, change);
+  Compare("prepared_statements_cache_size", a.pool->prepared_statements_cache_size,
+          b.pool->prepared_statements_cache_size, kKeeps, change);
+  const PoolUser& x = *a.user;
+  const PoolUser& y = *b.user;
+  Compare("password", x.password, y.password, kKeeps, change);
+  Compare("server_username", x.server_username, y.server_username, kReplaces, change);
+  Compare("server_password", x.server_password, y.server_password, kReplaces, change);
+  Compare("pool_mode", x.pool_mode, y.pool_mode, kReplaces, change);
+  Compare("pool_size", x.pool_size, y.pool_size, kKeeps, change);
+  Compare("connect_timeout", x.connect_timeout, y.connect_timeout, kKeeps, change);
+  Compare("query_wait_timeout", x.query_wait_timeout, y.query_wait_timeout, kKeeps, change);
+  Compare("idle_timeout", x.idle_timeout, y.idle_timeout, kKeeps, change);
+  Compare("server_lifetime", x.server_lifetime, y.server_lifetime, kKeeps, change);
+  return change;
+}
+
+std::vector<PoolChange> ComparePools(const Config& old_config, const Config& new_config) {
+  const std::vector<PoolOfUser> old_pools = RealPools(old_config);
+  const std::vector<PoolOfUser> new_pools = RealPools(new_config);
+  const auto old_by_key = ByKey(old_pools);
+  const auto new_by_key = ByKey(new_pools);
+  std::vector<PoolChange> changes;
+  for (const PoolOfUser& pool : old_pools) {
+    const auto found = new_by_key.find(KeyOf(pool));
+    if (found == new_by_key.end()) {
+      changes.push_back(MakeChange(PoolChange::Kind::kRemoved, pool));
+      continue;
+    }
+    PoolChange change = CompareReal(pool, found->second);
+    if (!change.keys.empty()) changes.push_back(std::move(change));
+  }
+  for (const PoolOfUser& pool : new_pools) {
+    if (old_by_key.contains(KeyOf(pool))) continue;
+    changes.push_back(MakeChange(PoolChange::Kind::kAdded, pool));
+  }
+  return changes;
+}
+
+std::vector<SettingChange> CompareSettings(const Config& old_config, const Config& new_config) {
+  const std::vector<ConfigRow> old_rows = Describe(old_config);
+  const std::vector<ConfigRow> new_rows = Describe(new_config);
+  std::vector<SettingChange> changes;
+  for (size_t i = 0; i < old_rows.size(); ++i) {
+    const bool is_secret = old_rows[i].key == "admin.password";
+    const bool same = is_secret ? old_config.admin.password == new_config.admin.password
+                                : old_rows[i].value == new_rows[i].value;
+    if (same) continue;
+    changes.push_back(
+        {old_rows[i].key, old_rows[i].value, new_rows[i].value, !old_rows[i].changeable});
+  }
+  return changes;
+}
+
+std::string Line(const SettingChange& change) {
+  const bool replaced = change.old_value == change.new_value;  // a secret
+  const std::string values =
+      replaced ? "replaced"
+               : fmt::format("{} -> {}", Quoted(change.old_value), Quoted(change.new_value));
+  return fmt::format("{}: {}{}", change.key, values,
+                     change.needs_restart ? " (needs a restart)" : "");
+}
+
+std::string Line(const PoolChange& change) {
+  const std::string pool = fmt::format("pool {}, user {}: ", change.pool, change.user);
+  switch (change.kind) {
+    case PoolChange::Kind::kAdded:
+      return pool + "added";
+    case PoolChange::Kind::kRemoved:
+      return pool + "removed";
+    case PoolChange::Kind::kChanged:
+      break;
+  }
+  return fmt::format("{}changed {}{}", pool, Join(change.keys),
+                     change.server_changed ? " (server connections are replaced)" : "");
+}
+
+}  // namespace
+
+std::vector<std::string> ConfigDiff::RestartKeys() const {
+  std::vector<std::string> keys;
+  for (const SettingChange& change : settings) {
+    if (change.needs_restart) keys.push_back(change.key);
+  }
+  return keys;
+}
+
+std::vector<std::string> ConfigDiff::Describe() const {
+  std::vector<std::string> lines;
+  for (const SettingChange& change : settings) lines.push_back(Line(change));
+  for (const PoolChange& change : pools) lines.push_back(Line(change));
+  return lines;
+}
+
+ConfigDiff Diff(const Config& old_config, const Config& new_config) {
+  return {CompareSettings(old_config, new_config), ComparePools(old_config, new_config)};
+}
+
+}  // namespace pglynx::config

@@ -1,0 +1,228 @@
+#include "config/key_rules.h"
+
+#include <array>
+
+namespace pglynx::config {
+
+namespace {
+
+constexpr KeyState kLater = KeyState::kLater;
+constexpr KeyState kNoEffect = KeyState::kPgcatNoEffect;
+constexpr KeyState kOneValue = KeyState::kPgcatOneValue;
+
+constexpr KeyRule kTop[] = {
+    {"include"},         {"general"},         {"admin"},       {"auth"},
+    {"pools"},           {"metrics", kLater}, {"tls", kLater}, {"server_tls", kLater},
+    {"plugins", kLater},
+};
+
+constexpr KeyRule kGeneral[] = {
+    {"host"},
+    {"port"},
+    {"workers"},
+    {"max_client_conn"},
+    {"max_query_bytes"},
+    {"max_client_statements"},
+    {"client_login_timeout"},
+    {"connect_timeout"},
+    {"query_wait_timeout"},
+    {"idle_timeout"},
+    {"server_lifetime"},
+    {"server_round_robin"},
+    {"server_retry_min"},
+    {"server_retry_max"},
+    {"shutdown_timeout"},
+    {"tcp_keepalives_idle"},
+    {"tcp_keepalives_count"},
+    {"tcp_keepalives_interval"},
+    {"tcp_user_timeout"},
+    {"log_level"},
+    {"log_format"},
+    {"log_client_connections"},
+    {"log_client_disconnections"},
+    {"admin_username"},
+    {"admin_password"},
+    {"unix_socket_dir", kLater},
+    {"max_db_connections", kLater},
+    {"max_user_connections", kLater},
+    {"max_buffered_bytes", kLater},
+    {"query_wait_notify", kLater},
+    {"ban_time_max", kLater},
+    {"client_idle_timeout", kLater},
+    {"query_timeout", kLater},
+    {"transaction_timeout", kLater},
+    {"tls_certificate", kLater},
+    {"tls_private_key", kLater},
+    {"auth_query", kLater},
+    {"auth_query_user", kLater},
+    {"auth_query_password", kLater},
+    // With one server per pool there is nothing to ban, to probe for or to fail over to.
+    {"healthcheck_timeout", kNoEffect},
+    {"healthcheck_delay", kNoEffect},
+    {"ban_time", kNoEffect},
+    {"dns_cache_enabled", kNoEffect},
+    {"dns_max_ttl", kNoEffect},
+    {"worker_threads", kNoEffect},
+    {"enable_prometheus_exporter", kNoEffect},
+    {"prometheus_exporter_port", kNoEffect},
+    {"autoreload", kNoEffect},
+    {"validate_config", kNoEffect},
+    {"idle_client_in_transaction_timeout", kOneValue, "0"},
+    {"server_tls", kOneValue, "false"},
+    {"verify_server_certificate", kOneValue, "false"},
+    {"admin_auth_type", kOneValue, "md5"},
+};
+
+constexpr KeyRule kAdmin[] = {
+    {"host"},          {"port"},         {"username"},    {"password"},
+    {"password_file"}, {"password_env"}, {"stats_users"}, {"on_client_port"},
+};
+
+constexpr KeyRule kAuth[] = {{"method"}, {"rules", kLater}};
+
+constexpr KeyRule kPool[] = {
+    {"pool_mode"},
+    {"database"},
+    {"servers"},
+    {"shards"},
+    {"users"},
+    {"prepared_statements_cache_size"},
+    {"connect_query"},
+    {"connect_timeout"},
+    {"query_wait_timeout"},
+    {"idle_timeout"},
+    {"server_lifetime"},
+    {"deferred_begin", kLater},
+    {"on_session_state", kLater},
+    {"on_hidden_state", kLater},
+    {"max_pinned", kLater},
+    {"max_client_conn", kLater},
+    {"max_db_connections", kLater},
+    {"query_wait_notify", kLater},
+    {"healthcheck_timeout", kLater},
+    {"healthcheck_delay", kLater},
+    {"ban_time", kLater},
+    {"ban_time_max", kLater},
+    {"idle_client_in_transaction_timeout", kLater},
+    {"client_idle_timeout", kLater},
+    {"query_timeout", kLater},
+    {"transaction_timeout", kLater},
+    {"server_tls", kLater},
+    {"sharding_function", kLater},
+    {"sharding_key_type", kLater},
+    {"shard_scope", kLater},
+    {"default_shard", kLater},
+    {"sharding_key_regex", kLater},
+    {"shard_id_regex", kLater},
+    {"automatic_sharding_key", kLater},
+    {"sharded_tables", kLater},
+    {"plugins", kLater},
+    {"auth_query", kLater},
+    {"auth_query_user", kLater},
+    {"auth_query_password", kLater},
+    {"default_role", kOneValue, "any"},
+    {"query_parser_enabled", kOneValue, "false"},
+    {"query_parser_read_write_splitting", kOneValue, "false"},
+    {"db_activity_based_routing", kOneValue, "false"},
+    // Without the parser, and with one server, these decide nothing.
+    {"load_balancing_mode", kNoEffect},
+    {"primary_reads_enabled", kNoEffect},
+    {"regex_search_limit", kNoEffect},
+    {"query_parser_max_length", kNoEffect},
+    {"checkout_failure_limit", kNoEffect},
+    {"db_activity_init_delay", kNoEffect},
+    {"db_activity_ttl", kNoEffect},
+    {"table_mutation_cache_ms_ttl", kNoEffect},
+    {"log_client_parameter_status_changes", kNoEffect},
+    {"cleanup_server_connections", kNoEffect},  // always on: a server is clean when reused
+};
+
+constexpr KeyRule kUser[] = {
+    {"username"},
+    {"password"},
+    {"password_file"},
+    {"password_env"},
+    {"server_username"},
+    {"server_password"},
+    {"server_password_file"},
+    {"server_password_env"},
+    {"pool_size"},
+    {"pool_mode"},
+    {"connect_timeout"},
+    {"query_wait_timeout"},
+    {"idle_timeout"},
+    {"server_lifetime"},
+    {"reserve_pool_size", kLater},
+    {"reserve_pool_timeout", kLater},
+    {"max_client_conn", kLater},
+    {"query_wait_notify", kLater},
+    {"idle_client_in_transaction_timeout", kLater},
+    {"client_idle_timeout", kLater},
+    {"query_timeout", kLater},
+    {"transaction_timeout", kLater},
+    {"min_pool_size", kOneValue, "0"},
+    {"statement_timeout", kOneValue, "0"},
+    {"auth_type", kOneValue, "md5"},
+};
+
+constexpr KeyRule kShard[] = {{"database"}, {"servers"}, {"mirrors", kLater}};
+
+constexpr KeyRule kServer[] = {
+    {"host"}, {"port"}, {"role"}, {"weight", kLater}, {"max_connections", kLater},
+};
+
+constexpr std::array<Section, 8> kSections = {Section::kTop,   Section::kGeneral, Section::kAdmin,
+                                              Section::kAuth,  Section::kPool,    Section::kUser,
+                                              Section::kShard, Section::kServer};
+
+}  // namespace
+
+std::span<const KeyRule> RulesOf(Section section) {
+  switch (section) {
+    case Section::kTop:
+      return kTop;
+    case Section::kGeneral:
+      return kGeneral;
+    case Section::kAdmin:
+      return kAdmin;
+    case Section::kAuth:
+      return kAuth;
+    case Section::kPool:
+      return kPool;
+    case Section::kUser:
+      return kUser;
+    case Section::kShard:
+      return kShard;
+    case Section::kServer:
+      return kServer;
+  }
+  return {};
+}
+
+std::string_view SectionName(Section section) {
+  switch (section) {
+    case Section::kTop:
+      return "the top level";
+    case Section::kGeneral:
+      return "[general]";
+    case Section::kAdmin:
+      return "[admin]";
+    case Section::kAuth:
+      return "[auth]";
+    case Section::kPool:
+      return "[pools.X]";
+    case Section::kUser:
+      return "[[pools.X.users]]";
+    case Section::kShard:
+      return "[[pools.X.shards]]";
+    case Section::kServer:
+      return "an entry of servers";
+  }
+  return {};
+}
+
+std::span<const Section> AllSections() {
+  return kSections;
+}
+
+}  // namespace pglynx::config

@@ -1,0 +1,48 @@
+#include "config/timeouts.h"
+
+#include "pglynx/config/describe.h"
+
+namespace pglynx::config {
+
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+
+constexpr Duration kShortest = milliseconds(1);
+constexpr DurationRange kConnectRange{kShortest, hours(1)};
+constexpr DurationRange kWaitRange{kShortest, hours(24), true};
+constexpr DurationRange kLifetimeRange{kShortest, hours(24 * 365), true};
+
+void ReadOptional(KeyReader& reader, std::string_view key, const DurationRange& range,
+                  std::optional<Duration>& out) {
+  Duration value{};
+  if (reader.ReadDuration(key, range, value)) out = value;
+}
+
+}  // namespace
+
+Duration Timeouts::ConnectTimeout() const {
+  return connect.value_or(General{}.connect_timeout);
+}
+
+Duration Timeouts::QueryWaitTimeout() const {
+  if (query_wait) return *query_wait;
+  return connect.value_or(General{}.query_wait_timeout);
+}
+
+Timeouts DefaultTimeouts(bool pgcat_form) {
+  const General defaults = DefaultConfig(pgcat_form).general;
+  Timeouts timeouts{{}, {}, defaults.idle_timeout, defaults.server_lifetime};
+  if (pgcat_form) timeouts.connect = defaults.connect_timeout;
+  return timeouts;
+}
+
+void ReadTimeouts(KeyReader& reader, Timeouts& timeouts) {
+  ReadOptional(reader, "connect_timeout", kConnectRange, timeouts.connect);
+  ReadOptional(reader, "query_wait_timeout", kWaitRange, timeouts.query_wait);
+  reader.ReadDuration("idle_timeout", kLifetimeRange, timeouts.idle);
+  reader.ReadDuration("server_lifetime", kLifetimeRange, timeouts.server_lifetime);
+}
+
+}  // namespace pglynx::config

@@ -1,0 +1,201 @@
+#include <cerrno>
+#include <cstring>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "net/uv_stream.h"
+#include "pglynx/core/check.h"
+
+namespace pglynx::net {
+namespace {
+
+struct Target {
+  sockaddr_storage address{};
+  socklen_t length = 0;
+};
+
+class UvPendingConnect;
+
+// Lives until libuv has called back, however long the connect lives.
+struct ResolveRequest {
+  uv_getaddrinfo_t request{};
+  UvPendingConnect* connect = nullptr;  // nullptr: given up
+};
+
+// Resolve, then try each address in turn; the first that accepts wins.
+class UvPendingConnect final : public PendingConnect {
+ public:
+  UvPendingConnect(UvEventLoop::Impl& loop, Address address, ConnectListener& listener)
+      : loop_(loop), listener_(listener), address_(std::move(address)) {}
+  ~UvPendingConnect() override {
+    if (resolving_ != nullptr) {
+      resolving_->connect = nullptr;
+      uv_cancel(reinterpret_cast<uv_req_t*>(&resolving_->request));
+    }
+    StopPolling();
+    if (descriptor_ >= 0) close(descriptor_);
+  }
+
+  void Start() {
+    if (address_.is_unix()) {
+      StartUnix();
+      return;
+    }
+    auto request = std::make_unique<ResolveRequest>();
+    request->connect = this;
+    request->request.data = request.get();
+    addrinfo hints{};
+    hints.ai_family = AF_UNSPEC;
+    hints.ai_socktype = SOCK_STREAM;
+    const std::string port = std::to_string(address_.port);
+    if (StartNumeric(port, hints)) return;
+    const int failure = uv_getaddrinfo(&loop_.loop, &request->request, OnResolved,
+                                       address_.host.c_str(), port.c_str(), &hints);
+    if (failure != 0) {
+      Fail(uv_strerror(failure));
+      return;
+    }
+    resolving_ = request.release();  // OnResolved frees it
+  }
+
+ private:
+  // A literal address needs no thread. Returns false for names.
+  bool StartNumeric(const std::string& port, addrinfo hints) {
+    hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+    addrinfo* found = nullptr;
+    if (getaddrinfo(address_.host.c_str(), port.c_str(), &hints, &found) != 0) return false;
+    TakeTargets(found);
+    freeaddrinfo(found);
+    TryNext();
+    return true;
+  }
+
+  void StartUnix() {
+    Target target;
+    auto& unix_address = reinterpret_cast<sockaddr_un&>(target.address);
+    const std::string path = address_.UnixPath();
+    if (path.size() >= sizeof unix_address.sun_path) {
+      Fail("the path of the socket is too long");
+      return;
+    }
+    unix_address.sun_family = AF_UNIX;
+    std::memcpy(unix_address.sun_path, path.c_str(), path.size() + 1);
+    target.length = sizeof unix_address;
+    targets_.push_back(target);
+    TryNext();
+  }
+
+  static void OnResolved(uv_getaddrinfo_t* uv_request, int status, addrinfo* found) {
+    const std::unique_ptr<ResolveRequest> request(static_cast<ResolveRequest*>(uv_request->data));
+    if (request->connect != nullptr) {
+      UvPendingConnect& connect = *request->connect;
+      connect.resolving_ = nullptr;
+      if (status != 0) {
+        connect.Fail(fmt::format("cannot resolve the name: {}", uv_strerror(status)));
+      } else {
+        connect.TakeTargets(found);
+        connect.TryNext();
+      }
+    }
+    if (found != nullptr) uv_freeaddrinfo(found);
+  }
+
+  void TakeTargets(const addrinfo* found) {
+    for (; found != nullptr; found = found->ai_next) {
+      Target target;
+      std::memcpy(&target.address, found->ai_addr, found->ai_addrlen);
+      target.length = found->ai_addrlen;
+      targets_.push_back(target);
+    }
+  }
+
+  void TryNext() {
+    while (next_target_ < targets_.size()) {
+      const Target& target = targets_[next_target_++];
+      descriptor_ = socket(target.address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+      if (descriptor_ < 0) {
+        cause_ = std::strerror(errno);
+        continue;
+      }
+      if (connect(descriptor_, reinterpret_cast<const sockaddr*>(&target.address), target.length) !=
+              0 &&
+          errno != EINPROGRESS) {
+        cause_ = std::strerror(errno);
+        close(descriptor_);
+        descriptor_ = -1;
+        continue;
+      }
+      StartPolling();
+      return;
+    }
+    Fail(cause_);
+  }
+
+  void StartPolling() {
+    poll_ = std::make_unique<uv_poll_t>();
+    PGLYNX_CHECK(uv_poll_init(&loop_.loop, poll_.get(), descriptor_) == 0);
+    poll_->data = this;
+    uv_poll_start(poll_.get(), UV_WRITABLE, [](uv_poll_t* handle, int, int) {
+      static_cast<UvPendingConnect*>(handle->data)->OnWritable();
+    });
+  }
+
+  void StopPolling() {
+    if (poll_ != nullptr) CloseAndFree(std::move(poll_));
+  }
+
+  void OnWritable() {
+    int error_number = 0;
+    socklen_t length = sizeof error_number;
+    getsockopt(descriptor_, SOL_SOCKET, SO_ERROR, &error_number, &length);
+    StopPolling();
+    const int descriptor = descriptor_;
+    descriptor_ = -1;
+    if (error_number != 0) {
+      cause_ = std::strerror(error_number);
+      close(descriptor);
+      TryNext();
+      return;
+    }
+    // The listener may destroy this object: nothing is touched afterwards.
+    listener_.OnConnected(UvStream::Adopt(loop_, descriptor, address_));
+  }
+
+  // Told at the end of the turn: the call that made this object may still be running.
+  void Fail(std::string_view cause) {
+    cause_ = cause;
+    loop_.Post(failed_);
+  }
+  void OnFailed() {
+    listener_.OnConnectFailed(
+        {ErrorCode::kServerUnreachable,
+         fmt::format("cannot connect to server {}: {}", address_.ToString(), cause_)});
+  }
+
+  UvEventLoop::Impl& loop_;
+  ConnectListener& listener_;
+  Address address_;
+  ResolveRequest* resolving_ = nullptr;
+  std::vector<Target> targets_;
+  size_t next_target_ = 0;
+  std::unique_ptr<uv_poll_t> poll_;
+  Task failed_ = MemberTask<&UvPendingConnect::OnFailed>(this);
+  std::string cause_ = "no address";
+  int descriptor_ = -1;
+};
+
+}  // namespace
+
+std::unique_ptr<PendingConnect> UvEventLoop::Connect(const Address& address,
+                                                     ConnectListener& listener) {
+  auto connect = std::make_unique<UvPendingConnect>(*impl_, address, listener);
+  connect->Start();
+  return connect;
+}
+
+}  // namespace pglynx::net

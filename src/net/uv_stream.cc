@@ -1,0 +1,316 @@
+#include "net/uv_stream.h"
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "pglynx/core/check.h"
+
+namespace pglynx::net {
+namespace {
+
+// A stream may read this many full blocks in one event before others get their turn.
+constexpr int kReadsPerEventMax = 4;
+constexpr size_t kVectorMax = 64;
+// How long FinishAndClose waits for the peer to read what it was sent.
+constexpr Duration kLingerMax = std::chrono::seconds(2);
+
+}  // namespace
+
+class UvStream::Handle {
+ public:
+  Handle(UvEventLoop::Impl& loop, int descriptor, Handle** owner)
+      : loop_(loop), out_(loop.blocks), owner_(owner), descriptor_(descriptor) {
+    PGLYNX_CHECK(uv_poll_init(&loop_.loop, &poll_, descriptor_) == 0);
+    poll_.data = this;
+  }
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
+
+  void SetListener(StreamListener* listener) {
+    listener_ = listener;
+    UpdatePoll();
+  }
+
+  void Write(std::span<const Chunk> chunks) {
+    if (descriptor_ < 0 || broken_) return;
+    while (!chunks.empty()) {
+      const auto part = chunks.first(std::min(chunks.size(), kVectorMax));
+      chunks = chunks.subspan(part.size());
+      if (out_.empty()) {
+        SendNow(part);
+      } else {
+        for (const Chunk& chunk : part) out_.Append(chunk);
+      }
+    }
+    if (out_.size() > Stream::kHighWatermark) tell_drained_ = true;
+    if (!out_.empty()) UpdatePoll();
+  }
+
+  void Pause() {
+    ++pauses_;
+    UpdatePoll();
+  }
+  void Resume() {
+    PGLYNX_CHECK(pauses_ > 0);
+    --pauses_;
+    UpdatePoll();
+  }
+
+  // Closes the descriptor now; libuv frees the handle a turn later.
+  void Close() {
+    if (descriptor_ < 0) return;
+    Disown();
+    broken_task_.Unlink();
+    linger_.Disarm();
+    out_.Clear();
+    uv_close(reinterpret_cast<uv_handle_t*>(&poll_), [](uv_handle_t* closed) {
+      const std::unique_ptr<Handle> freed(static_cast<Handle*>(closed->data));
+    });
+    close(descriptor_);
+    descriptor_ = -1;
+  }
+
+  void Finish() {
+    if (descriptor_ < 0) return;
+    if (broken_) {
+      Close();
+      return;
+    }
+    Disown();
+    finishing_ = true;
+    pauses_ = 0;
+    if (out_.empty()) shutdown(descriptor_, SHUT_WR);
+    loop_.Arm(linger_, loop_.Now() + kLingerMax);
+    UpdatePoll();
+  }
+
+  [[nodiscard]] size_t pending_bytes() const { return out_.size(); }
+  [[nodiscard]] int descriptor() const { return descriptor_; }
+
+ private:
+  void Disown() {
+    listener_ = nullptr;
+    if (owner_ != nullptr) *owner_ = nullptr;
+    owner_ = nullptr;
+  }
+
+  void SendNow(std::span<const Chunk> chunks) {
+    std::array<iovec, kVectorMax> vectors;
+    size_t total = 0;
+    for (size_t i = 0; i < chunks.size(); ++i) {
+      vectors[i] = {const_cast<char*>(chunks[i].data()), chunks[i].size()};
+      total += chunks[i].size();
+    }
+    msghdr message{};
+    message.msg_iov = vectors.data();
+    message.msg_iovlen = chunks.size();
+    ssize_t sent = 0;
+    do {
+      sent = sendmsg(descriptor_, &message, MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    if (sent < 0) {
+      if (errno != EAGAIN && errno != EWOULDBLOCK) {
+        Break(errno);
+        return;
+      }
+      sent = 0;
+    }
+    if (static_cast<size_t>(sent) == total) return;
+    auto skip = static_cast<size_t>(sent);
+    for (const Chunk& chunk : chunks) {
+      const size_t here = std::min(skip, chunk.size());
+      skip -= here;
+      out_.Append(chunk.substr(here));
+    }
+  }
+
+  // No re-entry: the listener hears of it at the end of the turn.
+  void Break(int error_number) {
+    broken_ = true;
+    error_number_ = error_number;
+    out_.Clear();
+    loop_.Post(broken_task_);
+  }
+
+  void OnBroken() { Die(); }
+
+  // Tells the listener the end and closes.
+  void Die() {
+    StreamListener* listener = listener_;
+    const Error cause = error_number_ == 0
+                            ? Error{ErrorCode::kConnectionClosed, "the peer closed the connection"}
+                            : Error{ErrorCode::kIo, std::strerror(error_number_)};
+    Close();
+    if (listener != nullptr) listener->OnClosed(cause);
+  }
+
+  void OnEvents(int status, int events) {
+    if (status < 0) {
+      error_number_ = -status;
+      Die();
+      return;
+    }
+    if ((events & UV_WRITABLE) != 0 && !out_.empty()) Flush();
+    if ((events & UV_READABLE) != 0 && descriptor_ >= 0 && pauses_ == 0) Read();
+  }
+
+  void Flush() {
+    while (!out_.empty()) {
+      const ssize_t sent = send(descriptor_, out_.data(), out_.size(), MSG_NOSIGNAL);
+      if (sent < 0) {
+        if (errno == EINTR) continue;
+        if (errno == EAGAIN || errno == EWOULDBLOCK) break;
+        error_number_ = errno;
+        Die();
+        return;
+      }
+      out_.Consume(static_cast<size_t>(sent));
+    }
+    UpdatePoll();
+    if (finishing_ && out_.empty()) shutdown(descriptor_, SHUT_WR);
+    if (tell_drained_ && out_.size() <= Stream::kLowWatermark) {
+      tell_drained_ = false;
+      if (listener_ != nullptr) listener_->OnDrained();
+    }
+  }
+
+  void Read() {
+    for (int reads = 0; reads < kReadsPerEventMax; ++reads) {
+      const ssize_t got = recv(descriptor_, loop_.read_block.data(), loop_.read_block.size(), 0);
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
+      if (got <= 0) {
+        error_number_ = got == 0 ? 0 : errno;
+        Die();
+        return;
+      }
+      const auto count = static_cast<size_t>(got);
+      if (listener_ != nullptr) listener_->OnData({loop_.read_block.data(), count});
+      // Short: the socket is empty, asking again would only cost a call.
+      if (descriptor_ < 0 || broken_ || pauses_ > 0 || count < loop_.read_block.size()) return;
+    }
+  }
+
+  void UpdatePoll() {
+    if (descriptor_ < 0) return;
+    int wanted = 0;
+    if (pauses_ == 0 && (listener_ != nullptr || finishing_)) wanted |= UV_READABLE;
+    if (!out_.empty()) wanted |= UV_WRITABLE;
+    if (wanted == polled_) return;
+    polled_ = wanted;
+    if (wanted == 0) {
+      uv_poll_stop(&poll_);
+    } else {
+      uv_poll_start(&poll_, wanted, [](uv_poll_t* handle, int status, int events) {
+        static_cast<Handle*>(handle->data)->OnEvents(status, events);
+      });
+    }
+  }
+
+  uv_poll_t poll_{};
+  UvEventLoop::Impl& loop_;
+  StreamListener* listener_ = nullptr;
+  Buffer out_;
+  Task broken_task_ = MemberTask<&Handle::OnBroken>(this);
+  Timer linger_ = MemberTimer<&Handle::Close>(this);
+  Handle** owner_;
+  int descriptor_;
+  int polled_ = 0;
+  int error_number_ = 0;
+  uint16_t pauses_ = 0;
+  bool broken_ = false;
+  bool finishing_ = false;
+  bool tell_drained_ = false;
+};
+
+std::unique_ptr<Stream> UvStream::Adopt(UvEventLoop::Impl& loop, int descriptor, Address peer) {
+  ApplySocketOptions(descriptor, loop.socket_options);
+  std::unique_ptr<UvStream> stream(std::make_unique<UvStream>(Private{}, std::move(peer)));
+  auto handle = std::make_unique<Handle>(loop, descriptor, &stream->handle_);
+  stream->handle_ = handle.release();  // frees itself when libuv has closed it
+  return stream;
+}
+
+UvStream::~UvStream() {
+  Close();
+}
+
+void UvStream::SetListener(StreamListener& listener) {
+  if (handle_ != nullptr) handle_->SetListener(&listener);
+}
+
+void UvStream::Write(std::span<const Chunk> chunks) {
+  if (handle_ != nullptr) handle_->Write(chunks);
+}
+
+size_t UvStream::pending_bytes() const {
+  return handle_ != nullptr ? handle_->pending_bytes() : 0;
+}
+
+void UvStream::Pause() {
+  if (handle_ != nullptr) handle_->Pause();
+}
+
+void UvStream::Resume() {
+  if (handle_ != nullptr) handle_->Resume();
+}
+
+void UvStream::Close() {
+  if (handle_ != nullptr) handle_->Close();
+}
+
+void UvStream::FinishAndClose() {
+  if (handle_ != nullptr) handle_->Finish();
+}
+
+Address UvStream::LocalAddress() const {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  if (handle_ == nullptr) return {};
+  if (getsockname(handle_->descriptor(), reinterpret_cast<sockaddr*>(&storage), &length) != 0) {
+    return {};
+  }
+  return FromSockaddr(storage);
+}
+
+void ApplySocketOptions(int descriptor, const SocketOptions& options) {
+  const auto set = [descriptor](int level, int name, int64_t value) {
+    const int number = static_cast<int>(value);
+    static_cast<void>(setsockopt(descriptor, level, name, &number, sizeof number));
+  };
+  using std::chrono::duration_cast;
+  using std::chrono::milliseconds;
+  using std::chrono::seconds;
+  set(IPPROTO_TCP, TCP_NODELAY, 1);
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, duration_cast<seconds>(options.keepalive_idle).count());
+  set(IPPROTO_TCP, TCP_KEEPINTVL, duration_cast<seconds>(options.keepalive_interval).count());
+  set(IPPROTO_TCP, TCP_KEEPCNT, options.keepalive_count);
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT, duration_cast<milliseconds>(options.user_timeout).count());
+}
+
+Address FromSockaddr(const sockaddr_storage& storage) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (storage.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(storage);
+    inet_ntop(AF_INET, &v4.sin_addr, text.data(), text.size());
+    return {text.data(), ntohs(v4.sin_port)};
+  }
+  if (storage.ss_family == AF_INET6) {
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage);
+    inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
+    return {text.data(), ntohs(v6.sin6_port)};
+  }
+  return {};
+}
+
+}  // namespace pglynx::net

@@ -1,0 +1,185 @@
+#include "pglynx/pool/parameters.h"
+
+#include <algorithm>
+#include <array>
+#include <functional>
+
+#include "pglynx/core/check.h"
+#include "pglynx/wire/message_writer.h"
+
+namespace pglynx::pool {
+namespace {
+
+char LowerChar(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+}
+
+int CompareNames(std::string_view left, std::string_view right) {
+  const size_t shared = std::min(left.size(), right.size());
+  for (size_t i = 0; i < shared; ++i) {
+    const int difference = LowerChar(left[i]) - LowerChar(right[i]);
+    if (difference != 0) return difference;
+  }
+  return left.size() < right.size() ? -1 : (left.size() > right.size() ? 1 : 0);
+}
+
+template <typename Parameters>
+auto Locate(Parameters& parameters, std::string_view name) {
+  return std::lower_bound(parameters.begin(), parameters.end(), name,
+                          [](const Parameter& left, std::string_view right) {
+                            return CompareNames(left.name, right) < 0;
+                          });
+}
+
+uint64_t Hash(const std::vector<Parameter>& parameters) {
+  uint64_t hash = 0xcbf29ce484222325ULL;
+  const std::hash<std::string> hasher;
+  for (const Parameter& parameter : parameters) {
+    hash = (hash ^ hasher(parameter.name)) * 0x100000001b3ULL;
+    hash = (hash ^ hasher(parameter.value)) * 0x100000001b3ULL;
+  }
+  return hash;
+}
+
+std::string Quoted(std::string_view text, char quote) {
+  std::string quoted(1, quote);
+  for (const char c : text) {
+    if (c == quote) quoted += quote;
+    quoted += c;
+  }
+  quoted += quote;
+  return quoted;
+}
+
+// These two decide how the text of any later statement is read.
+constexpr std::array<std::string_view, 2> kSyntaxParameters = {"client_encoding",
+                                                               "standard_conforming_strings"};
+
+bool IsSyntaxParameter(std::string_view name) {
+  return std::any_of(kSyntaxParameters.begin(), kSyntaxParameters.end(),
+                     [name](std::string_view syntax) { return CompareNames(name, syntax) == 0; });
+}
+
+void AppendSet(std::string& sql, std::string_view name, std::string_view value) {
+  sql += "SET ";
+  sql += QuoteIdentifier(name);
+  sql += " TO ";
+  sql += QuoteLiteral(value);
+  sql += ';';
+}
+
+}  // namespace
+
+const std::string* ParameterSet::Find(std::string_view name) const {
+  const auto found = Locate(parameters_, name);
+  if (found == parameters_.end() || CompareNames(found->name, name) != 0) return nullptr;
+  return &found->value;
+}
+
+void ParameterRef::Release() {
+  if (set_ == nullptr || --set_->references_ > 0) return;
+  set_->table_->Forget(*set_);
+}
+
+ParameterTable::~ParameterTable() {
+  PGLYNX_DCHECK(sets_.empty());
+}
+
+ParameterRef ParameterTable::With(const ParameterRef& base, std::string_view name,
+                                  std::string_view value) {
+  const std::string* held = base->Find(name);
+  if (held != nullptr && *held == value) return base;
+  std::vector<Parameter> parameters = base->all();
+  const auto at = Locate(parameters, name);
+  if (held != nullptr) {
+    at->value = value;
+  } else {
+    parameters.insert(at, {std::string(name), std::string(value)});
+  }
+  return Intern(std::move(parameters));
+}
+
+ParameterRef ParameterTable::Without(const ParameterRef& base, std::string_view name) {
+  if (base->Find(name) == nullptr) return base;
+  std::vector<Parameter> parameters = base->all();
+  parameters.erase(Locate(parameters, name));
+  return Intern(std::move(parameters));
+}
+
+ParameterRef ParameterTable::Intern(std::vector<Parameter> parameters) {
+  const uint64_t hash = Hash(parameters);
+  const auto [begin, end] = sets_.equal_range(hash);
+  for (auto at = begin; at != end; ++at) {
+    if (at->second->parameters_ == parameters) return ParameterRef(at->second.get());
+  }
+  auto set = std::make_unique<ParameterSet>();
+  set->parameters_ = std::move(parameters);
+  set->table_ = this;
+  set->hash_ = hash;
+  return ParameterRef(sets_.emplace(hash, std::move(set))->second.get());
+}
+
+void ParameterTable::Forget(ParameterSet& set) {
+  const auto [begin, end] = sets_.equal_range(set.hash_);
+  for (auto at = begin; at != end; ++at) {
+    if (at->second.get() != &set) continue;
+    sets_.erase(at);
+    return;
+  }
+}
+
+bool IsFixedParameter(std::string_view name) {
+  // GUC_REPORT parameters that are PGC_INTERNAL or follow from others
+  // (src/backend/utils/misc/guc_tables.c).
+  static constexpr std::array<std::string_view, 6> kFixed = {
+      "in_hot_standby",  "integer_datetimes", "is_superuser",
+      "server_encoding", "server_version",    "session_authorization"};
+  return std::find(kFixed.begin(), kFixed.end(), name) != kFixed.end();
+}
+
+std::string LowerCase(std::string_view name) {
+  std::string lower(name);
+  std::transform(lower.begin(), lower.end(), lower.begin(), LowerChar);
+  return lower;
+}
+
+std::string QuoteIdentifier(std::string_view name) {
+  return Quoted(name, '"');
+}
+std::string QuoteLiteral(std::string_view value) {
+  return Quoted(value, '\'');
+}
+
+int AppendParameterChanges(std::string& out, const ParameterSet& actual,
+                           const ParameterSet& wanted) {
+  std::string syntax;
+  std::string others;
+  std::string last;
+  for (const Parameter& parameter : wanted.all()) {
+    const std::string* held = actual.Find(parameter.name);
+    if (held != nullptr && *held == parameter.value) continue;
+    AppendSet(IsSyntaxParameter(parameter.name) ? syntax : others, parameter.name, parameter.value);
+  }
+  for (const Parameter& parameter : actual.all()) {
+    if (wanted.Find(parameter.name) != nullptr) continue;
+    others += "RESET " + QuoteIdentifier(parameter.name) + ';';
+  }
+  // With standard_conforming_strings off a backslash in a value would escape: on for as
+  // long as the others are read, then as wanted.
+  const std::string* strings = wanted.Find(kSyntaxParameters[1]);
+  const std::string* strings_now = actual.Find(kSyntaxParameters[1]);
+  if (!others.empty() && ((strings != nullptr && *strings != "on") ||
+                          (strings_now != nullptr && *strings_now != "on"))) {
+    AppendSet(syntax, kSyntaxParameters[1], "on");
+    if (strings != nullptr && *strings != "on") AppendSet(last, kSyntaxParameters[1], *strings);
+  }
+  int messages = 0;
+  for (const std::string& sql : {syntax, others + last}) {
+    if (sql.empty()) continue;
+    wire::AppendQuery(out, sql);
+    ++messages;
+  }
+  return messages;
+}
+
+}  // namespace pglynx::pool

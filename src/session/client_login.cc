@@ -1,0 +1,470 @@
+#include "session/client_login.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "pglynx/auth/md5.h"
+#include "pglynx/core/bytes.h"
+#include "pglynx/core/check.h"
+#include "pglynx/session/session_table.h"
+#include "pglynx/wire/message_writer.h"
+#include "session/client_session.h"
+
+namespace pglynx::session {
+namespace {
+
+using ActionKind = handshake::ClientHandshake::ActionKind;
+using handshake::AuthPlan;
+
+// A secret of protocol 3.0 has 4 bytes; 3.2 allows more, and these cannot be guessed.
+constexpr size_t kSecretBytes = 4;
+constexpr size_t kLongSecretBytes = 32;
+
+bool IsConsoleDatabase(std::string_view database) {
+  return database == "pglynx" || database == "pgbouncer" || database == "pgcat";
+}
+
+bool IsSetting(std::string_view name) {
+  return name != "user" && name != "database" && name != "options" && name != "replication";
+}
+
+// The last value of a name counts; names compare without case.
+void AddSetting(wire::StartupParameters& settings, const wire::StartupParameter& setting) {
+  for (wire::StartupParameter& known : settings) {
+    if (pool::LowerCase(known.name) == pool::LowerCase(setting.name)) {
+      known.value = setting.value;
+      return;
+    }
+  }
+  settings.push_back(setting);
+}
+
+}  // namespace
+
+ClientLogin::ClientLogin(SessionTable& table, uint64_t id, std::unique_ptr<net::Stream> stream)
+    : table_(table), id_(id), stream_(std::move(stream)), handshake_(table.world().random) {}
+
+ClientLogin::~ClientLogin() = default;
+
+void ClientLogin::Start() {
+  SessionWorld& world = table_.world();
+  world.loop.Arm(timer_,
+                 DeadlineAfter(world.loop.Now(), world.config->general.client_login_timeout));
+  stream_->SetListener(*this);
+}
+
+void ClientLogin::OnData(std::span<char> bytes) {
+  heard_ = true;
+  unread_.append(bytes.data(), bytes.size());
+  if (phase_ == Phase::kHandshake || phase_ == Phase::kProof) ConsumeUnread();
+  if (phase_ != Phase::kOver && unread_.size() > kUnreadBytesMax && !paused_) {
+    paused_ = true;
+    stream_->Pause();
+  }
+}
+
+void ClientLogin::ConsumeUnread() {
+  std::string_view rest = unread_;
+  while (phase_ == Phase::kHandshake || phase_ == Phase::kProof) {
+    handshake::ClientHandshake::Action action = handshake_.Step(rest);
+    if (action.kind == ActionKind::kNone && action.send.empty()) break;
+    // What Act starts may look at unread_: it must hold only what has not been taken.
+    const size_t left = rest.size();
+    unread_.erase(0, unread_.size() - left);
+    Act(std::move(action));
+    rest = unread_;
+  }
+  if (phase_ != Phase::kOver) unread_.erase(0, unread_.size() - rest.size());
+}
+
+void ClientLogin::Act(handshake::ClientHandshake::Action action) {
+  switch (action.kind) {
+    case ActionKind::kNone:
+    case ActionKind::kSend:
+      Write(action.send);
+      return;
+    case ActionKind::kStartup:
+      Write(action.send);
+      OnStartup();
+      return;
+    case ActionKind::kCancel:
+      phase_ = Phase::kCancel;
+      table_.Cancel(action.cancel.pid, action.cancel.secret,
+                    [&table = table_, id = id_] { table.FinishLogin(id); });
+      return;
+    case ActionKind::kAuthenticated:
+      greeting_ = std::move(action.send);
+      OnAuthenticated(action.scram_keys);
+      return;
+    case ActionKind::kReject:
+      Write(action.send);
+      table_.world().log.Warn("login refused", {{"address", stream_->peer().ToString()},
+                                                {"user", handshake_.user()},
+                                                {"database", handshake_.database()},
+                                                {"cause", action.error->detail}});
+      Finish();
+      return;
+  }
+}
+
+void ClientLogin::OnStartup() {
+  phase_ = Phase::kProof;
+  if (HandOverToConsole()) return;
+  std::unique_ptr<Error> refusal = table_.Refusal();
+  started_ = true;
+  table_.CountStarted(true);
+  if (refusal != nullptr) {
+    Act(handshake_.Reject(*refusal));
+    return;
+  }
+  for (const wire::StartupParameter& parameter : handshake_.parameters()) {
+    if (parameter.name != "replication") continue;
+    const Result<wire::ReplicationMode> mode = wire::ParseReplication(parameter.value);
+    if (!mode) {
+      Act(handshake_.Reject(mode.error()));
+      return;
+    }
+    if (*mode != wire::ReplicationMode::kNone) {
+      Act(handshake_.Reject({ErrorCode::kFeatureNotSupported,
+                             "replication connections are not available through pglynx; "
+                             "connect to the server itself"}));
+      return;
+    }
+  }
+  const std::optional<AuthPlan> plan = Plan();
+  if (plan.has_value()) Act(handshake_.Challenge(*plan));
+}
+
+bool ClientLogin::HandOverToConsole() {
+  const config::Admin& admin = table_.world().config->admin;
+  if (!admin.enabled || !admin.on_client_port || !IsConsoleDatabase(handshake_.database())) {
+    return false;
+  }
+  // The console does its own login: it gets the startup packet again, and what follows.
+  std::string first;
+  wire::AppendStartupMessage(first, handshake_.minor(), handshake_.parameters());
+  first += unread_;
+  unread_.clear();
+  phase_ = Phase::kOver;
+  timer_.Disarm();
+  table_.world().host.OpenConsole(std::move(stream_), std::move(first));
+  table_.Remove(*this);
+  return true;
+}
+
+std::optional<AuthPlan> ClientLogin::Plan() {
+  SessionWorld& world = table_.world();
+  const config::AuthMethod method = world.config->auth.method;
+  UserEntry* user = world.users.Find(handshake_.database(), handshake_.user()).user;
+  if (method == config::AuthMethod::kTrust && user != nullptr) return AuthPlan::Trust();
+  const bool md5 = method == config::AuthMethod::kMd5;
+  if (user == nullptr) {
+    return md5 ? AuthPlan::Md5Mock() : AuthPlan::ScramMock(table_.mock_secret());
+  }
+  auth::Credential& credential = user->credential;
+  if (md5 && credential.kind() == auth::Credential::Kind::kMd5Secret) {
+    return AuthPlan::Md5(credential.secret().view());
+  }
+  if (md5 && credential.kind() == auth::Credential::Kind::kPlainPassword) {
+    const Result<auth::SecretString> secret =
+        auth::MakeMd5Secret(credential.secret().view(), handshake_.user());
+    return secret ? AuthPlan::Md5(secret->view()) : AuthPlan::Md5Mock();
+  }
+  if (credential.verifier() != nullptr) return AuthPlan::Scram(*credential.verifier());
+  if (credential.kind() == auth::Credential::Kind::kPlainPassword) {
+    MakeVerifierOffLoop();
+    return std::nullopt;
+  }
+  return AuthPlan::ScramMock(table_.mock_secret());
+}
+
+// PBKDF2 once for each plain password of the configuration.
+void ClientLogin::MakeVerifierOffLoop() {
+  SessionWorld& world = table_.world();
+  UserEntry* user = world.users.Find(handshake_.database(), handshake_.user()).user;
+  struct Work {
+    auth::SecretString password;
+    std::string salt;
+    auth::ScramVerifier verifier;
+  };
+  auto shared = std::make_shared<Work>(
+      Work{user->credential.secret(), world.random.Bytes(auth::kScramSaltBytes), {}});
+  verifier_work_ = world.loop.Offload(
+      [shared] {
+        shared->verifier = auth::MakeVerifier(shared->password.view(), shared->salt,
+                                              auth::kScramIterationsDefault);
+      },
+      [this, shared] {
+        verifier_work_.reset();
+        UserEntry* now = table_.world().users.Find(handshake_.database(), handshake_.user()).user;
+        // The configuration may have been reloaded meanwhile, or another login was faster.
+        if (now != nullptr && now->credential.verifier() == nullptr &&
+            now->credential.kind() == auth::Credential::Kind::kPlainPassword &&
+            now->credential.secret().view() == shared->password.view()) {
+          now->credential.CacheVerifier(shared->verifier);
+        }
+        const std::optional<AuthPlan> plan = Plan();
+        if (plan.has_value()) Act(handshake_.Challenge(*plan));
+        if (phase_ == Phase::kProof) ConsumeUnread();
+      });
+}
+
+void ClientLogin::OnAuthenticated(const std::optional<auth::ScramKeys>& keys) {
+  phase_ = Phase::kSettings;
+  SessionWorld& world = table_.world();
+  const UserDirectory::Found found = world.users.Find(handshake_.database(), handshake_.user());
+  if (found.user == nullptr || !found.serves_database) {
+    Fatal({ErrorCode::kUnknownDatabase,
+           fmt::format("database \"{}\" does not exist", handshake_.database())});
+    return;
+  }
+  pool_ = &world.host.PoolFor(*found.user, handshake_.database());
+  if (keys.has_value() && found.user->credential.kind() == auth::Credential::Kind::kScramVerifier) {
+    pool_->scram_client_key = keys->client_key.view();
+    pool_->scram_server_key = keys->server_key.view();
+  }
+  const Status collected = CollectSettings();
+  if (!collected) {
+    Fatal(collected.error());
+    return;
+  }
+  ContinueWithSettings();
+}
+
+// As in Postgres, `options` come first and the packet's own parameters override them
+// (process_startup_options in src/backend/utils/init/postinit.c).
+Status ClientLogin::CollectSettings() {
+  for (const wire::StartupParameter& parameter : handshake_.parameters()) {
+    if (parameter.name != "options") continue;
+    Result<wire::StartupParameters> options = wire::ParseOptions(parameter.value);
+    if (!options) return options.error();
+    for (const wire::StartupParameter& option : *options) AddSetting(settings_, option);
+  }
+  for (const wire::StartupParameter& parameter : handshake_.parameters()) {
+    if (IsSetting(parameter.name)) AddSetting(settings_, parameter);
+  }
+  return Ok();
+}
+
+bool ClientLogin::AllSettingsKnown() const {
+  return std::all_of(settings_.begin(), settings_.end(), [this](const auto& setting) {
+    return pool_->FindCanonical(setting.name, setting.value) != nullptr;
+  });
+}
+
+void ClientLogin::ContinueWithSettings() {
+  if (pool_->welcome().has_value() && AllSettingsKnown()) {
+    Complete();
+    return;
+  }
+  pool::Pool::Outcome outcome = pool_->Acquire(*this);
+  if (auto* lease = std::get_if<pool::Lease>(&outcome)) {
+    OnLease(std::move(*lease));
+  } else if (const auto* error = std::get_if<Error>(&outcome)) {
+    Fatal(*error);
+  }
+}
+
+void ClientLogin::OnLease(pool::Lease lease) {
+  if (AllSettingsKnown()) {
+    lease.Release();
+    Complete();
+    return;
+  }
+  lease_ = std::move(lease);
+  lease_->SetUser(this);
+  AskServer();
+}
+
+// Lets the server judge each value and print it as it prints it. SET LOCAL in a Query of two
+// statements acts in their implicit transaction, so nothing stays behind.
+void ClientLogin::AskServer() {
+  std::string messages;
+  wire::ReplyTracker& tracker = lease_->tracker();
+  pool::ServerMemory& memory = lease_->memory();
+  const pool::ParameterRef& defaults = pool_->welcome()->defaults;
+  const int changes = pool::AppendParameterChanges(messages, *memory.parameters, *defaults);
+  for (int i = 0; i < changes; ++i) tracker.Sent(wire::Request::kHiddenQuery);
+  memory.parameters = defaults;
+  for (size_t i = 0; i < settings_.size(); ++i) {
+    const wire::StartupParameter& setting = settings_[i];
+    if (pool_->FindCanonical(setting.name, setting.value) != nullptr) continue;
+    const std::string name = pool::QuoteIdentifier(setting.name);
+    wire::AppendQuery(messages, fmt::format("SET LOCAL {} TO {}; SHOW {}", name,
+                                            pool::QuoteLiteral(setting.value), name));
+    tracker.Sent(wire::Request::kQuery);
+    asked_.push_back(i);
+  }
+  const std::string_view chunk = messages;
+  lease_->Send({&chunk, 1});
+}
+
+void ClientLogin::OnServerData(std::span<char> bytes) {
+  reply_.append(bytes.data(), bytes.size());
+  std::string_view rest = reply_;
+  while (rest.size() >= wire::kHeaderBytes) {
+    const uint32_t length = LoadU32(rest.data() + 1);
+    if (length < 4 || length > kSettingsReplyBytesMax) {
+      lease_->tracker().Doubt();
+      Fatal({ErrorCode::kServerProtocolViolation,
+             fmt::format("server {} sent an invalid message", lease_->Peer())});
+      return;
+    }
+    if (rest.size() < length + 1) break;
+    const std::string_view body = rest.substr(wire::kHeaderBytes, length - 4);
+    if (!OnSettingsReply(rest[0], body)) return;
+    rest.remove_prefix(length + 1);
+  }
+  reply_.erase(0, reply_.size() - rest.size());
+  if (lease_ && lease_->tracker().empty()) OnSettingsDone();
+}
+
+bool ClientLogin::OnSettingsReply(char type, std::string_view body) {
+  ByteReader reader(body);
+  if (type == 'S') {
+    const std::string_view name = reader.CString();
+    const std::string_view value = reader.CString();
+    if (reader.ok() && !pool::IsFixedParameter(name)) {
+      pool::ServerMemory& memory = lease_->memory();
+      memory.parameters = table_.world().parameters.With(memory.parameters, name, value);
+    }
+    return true;
+  }
+  const bool hidden = lease_->tracker().HeadIsHidden();
+  const char status = type == 'Z' && !body.empty() ? body[0] : '\0';
+  const auto verdict = lease_->tracker().Reply(type, status);
+  if (verdict == wire::ReplyTracker::Verdict::kUnexpected ||
+      verdict == wire::ReplyTracker::Verdict::kHiddenFailed) {
+    lease_->tracker().Doubt();
+    Fatal({ErrorCode::kServerProtocolViolation,
+           fmt::format("server {} could not be prepared for a login", lease_->Peer())});
+    return false;
+  }
+  if (hidden) return true;
+  if (type == 'T' && reader.U16() == 1) {
+    canonical_.name = reader.CString();
+  } else if (type == 'D' && reader.U16() == 1) {
+    const uint32_t length = reader.U32();
+    if (length <= body.size()) canonical_.value = reader.Bytes(length);
+  } else if (type == 'E' && !refused_.has_value()) {
+    refused_ = handshake::ParseServerError(body);
+  } else if (type == 'Z' && answered_ < asked_.size()) {
+    const wire::StartupParameter& setting = settings_[asked_[answered_++]];
+    if (!refused_.has_value()) {
+      pool_->LearnCanonical(setting.name, setting.value, std::exchange(canonical_, {}));
+    }
+  }
+  return true;
+}
+
+void ClientLogin::OnSettingsDone() {
+  if (!refused_.has_value()) {
+    lease_.Release();
+    Complete();
+    return;
+  }
+  // Postgres's own verdict, as it would stand in a direct login.
+  std::string message;
+  wire::AppendErrorResponse(message, {.severity = wire::Severity::kFatal,
+                                      .sqlstate = refused_->sqlstate,
+                                      .message = refused_->message,
+                                      .detail = refused_->detail,
+                                      .hint = refused_->hint});
+  Write(greeting_ + message);
+  Finish();
+}
+
+void ClientLogin::Complete() {
+  SessionWorld& world = table_.world();
+  const pool::Welcome& welcome = *pool_->welcome();
+  pool::ParameterRef wanted = welcome.defaults;
+  for (const wire::StartupParameter& setting : settings_) {
+    const pool::Parameter* canonical = pool_->FindCanonical(setting.name, setting.value);
+    if (canonical == nullptr) {  // forgotten since: the cache is bounded
+      ContinueWithSettings();
+      return;
+    }
+    wanted = world.parameters.With(wanted, canonical->name, canonical->value);
+  }
+  for (const pool::Parameter& fixed : welcome.fixed) {
+    wire::AppendParameterStatus(greeting_, fixed.name, fixed.value);
+  }
+  for (const pool::Parameter& parameter : wanted->all()) {
+    if (welcome.defaults->Find(parameter.name) == nullptr) continue;
+    wire::AppendParameterStatus(greeting_, parameter.name, parameter.value);
+  }
+  std::string secret;
+  const uint32_t pid =
+      table_.NewCancelKey(handshake_.minor() >= 2 ? kLongSecretBytes : kSecretBytes, secret);
+  wire::AppendBackendKeyData(greeting_, pid, secret);
+  wire::AppendReadyForQuery(greeting_, 'I');
+  Write(greeting_);
+  if (paused_) stream_->Resume();
+  if (world.config->general.log_client_connections) {
+    world.log.Info("client connected", {{"client", std::to_string(id_)},
+                                        {"address", stream_->peer().ToString()},
+                                        {"pool", pool_->Name()}});
+  }
+  phase_ = Phase::kOver;
+  timer_.Disarm();
+  auto session = std::make_unique<ClientSession>(
+      table_, ClientSession::Birth{.id = id_,
+                                   .cancel_pid = pid,
+                                   .cancel_secret = std::move(secret),
+                                   .stream = std::move(stream_),
+                                   .pool = *pool_,
+                                   .parameters = std::move(wanted),
+                                   .connected_at_us = world.loop.WallClockMicros()});
+  ClientSession& started = *session;
+  const std::string unread = std::move(unread_);
+  table_.Add(std::move(session));
+  table_.Remove(*this);
+  started.Start(unread);
+}
+
+void ClientLogin::OnClosed(const Error&) {
+  Finish();
+}
+
+void ClientLogin::OnServerClosed(const Error& cause) {
+  lease_.Forget();
+  Fatal(cause);
+}
+
+void ClientLogin::OnTimeout() {
+  if (!heard_) {
+    Finish();  // a port scan: there is nobody to tell
+    return;
+  }
+  const Duration timeout = table_.world().config->general.client_login_timeout;
+  Fatal({ErrorCode::kIdleSessionTimeout,
+         fmt::format("login was not completed within client_login_timeout = {} ms",
+                     timeout.count() / 1000)});
+}
+
+void ClientLogin::Fatal(const Error& error) {
+  if (phase_ == Phase::kOver) return;
+  table_.world().log.Warn("login failed", {{"address", stream_->peer().ToString()},
+                                           {"user", handshake_.user()},
+                                           {"database", handshake_.database()},
+                                           {"cause", error.detail}});
+  std::string message = std::move(greeting_);
+  wire::AppendErrorResponse(message, wire::Severity::kFatal, error);
+  Write(message);
+  Finish();
+}
+
+void ClientLogin::Finish() {
+  if (phase_ == Phase::kOver) return;
+  phase_ = Phase::kOver;
+  timer_.Disarm();
+  verifier_work_.reset();
+  Unlink();
+  stream_->FinishAndClose();
+  if (lease_ && !lease_->tracker().Quiet()) lease_->tracker().Doubt();
+  table_.Remove(*this);
+  lease_.Release();  // last: the server may go to another client in this call
+}
+
+}  // namespace pglynx::session

@@ -1,0 +1,265 @@
+#include "session/client_session.h"
+
+#include <fmt/format.h>
+
+#include "pglynx/core/check.h"
+#include "pglynx/session/session_table.h"
+#include "pglynx/wire/message_writer.h"
+#include "session/relay_scratch.h"
+
+namespace pglynx::session {
+namespace {
+
+// What a client may send ahead while it waits for a server.
+constexpr size_t kWaitingInputBytesMax = size_t{64} * 1024;
+
+uint32_t CollectBytesMax(const config::Config& config) {
+  constexpr uint64_t kMost = 0x3fffffffU;  // longer messages Postgres refuses anyway
+  return static_cast<uint32_t>(std::min(config.general.max_query_bytes, kMost));
+}
+
+}  // namespace
+
+ClientSession::ClientSession(SessionTable& table, Birth birth)
+    : table_(table),
+      pool_(birth.pool),
+      stream_(std::move(birth.stream)),
+      input_(table.world().loop.blocks()),
+      scanner_(wire::FrontendRules(), CollectBytesMax(*table.world().config)),
+      wanted_(birth.parameters),
+      initial_(std::move(birth.parameters)),
+      cancel_secret_(std::move(birth.cancel_secret)),
+      id_(birth.id),
+      connected_at_us_(birth.connected_at_us),
+      cancel_pid_(birth.cancel_pid) {
+  ++pool_.clients;
+  ++pool_.stats().client_login_count;
+}
+
+ClientSession::~ClientSession() {
+  --pool_.clients;
+}
+
+void ClientSession::Start(std::string_view unread) {
+  stream_->SetListener(*this);
+  if (unread.empty()) return;
+  input_.Append(unread);
+  ConsumeHeldInput();
+}
+
+bool ClientSession::SharesStatements() const {
+  return !SessionMode() && pool_.settings().prepared_statements_cache_size > 0;
+}
+
+void ClientSession::SetState(State state) {
+  PGLYNX_DCHECK(state_ != State::kClosed);
+  PGLYNX_DCHECK((state == State::kActive || state == State::kDraining) == bool{lease_} ||
+                state == State::kClosed);
+  state_ = state;
+}
+
+void ClientSession::PauseClient(PauseCause cause) {
+  if ((pauses_ & cause) != 0) return;
+  pauses_ = static_cast<uint8_t>(pauses_ | cause);
+  stream_->Pause();
+}
+
+void ClientSession::ResumeClient(PauseCause cause) {
+  if ((pauses_ & cause) == 0) return;
+  pauses_ = static_cast<uint8_t>(pauses_ & ~cause);
+  stream_->Resume();
+}
+
+void ClientSession::OnData(std::span<char> bytes) {
+  pool_.stats().bytes_received += bytes.size();
+  const std::string_view fresh(bytes.data(), bytes.size());
+  if (!input_.empty() || state_ == State::kWaiting) {
+    input_.Append(fresh);
+    if (state_ == State::kWaiting) {
+      if (input_.size() > kWaitingInputBytesMax) PauseClient(kPausedWaiting);
+      return;
+    }
+    ConsumeHeldInput();
+    return;
+  }
+  const size_t used = ConsumeInput(fresh);
+  if (state_ != State::kClosed && used < fresh.size()) input_.Append(fresh.substr(used));
+}
+
+void ClientSession::ConsumeHeldInput() {
+  const size_t used = ConsumeInput(input_.view());
+  input_.Consume(used);
+}
+
+void ClientSession::OnDrained() {
+  if (!server_paused_) return;
+  server_paused_ = false;
+  if (lease_) lease_->ResumeReading();
+}
+
+void ClientSession::OnServerDrained() {
+  ResumeClient(kPausedServerFull);
+}
+
+void ClientSession::Attach(pool::Lease lease) {
+  lease_ = std::move(lease);
+  SetState(State::kActive);
+  lease_->SetUser(this);
+  server_fatal_seen_ = false;
+  swallow_bytes_ = 0;
+  if (SessionMode()) lease_->memory().needs_reset = true;
+}
+
+void ClientSession::OnLease(pool::Lease lease) {
+  Attach(std::move(lease));
+  ResumeClient(kPausedWaiting);
+  ConsumeHeldInput();
+}
+
+void ClientSession::OnWaitFailed(const Error& error) {
+  SetState(State::kIdle);
+  ResumeClient(kPausedWaiting);
+  const wire::FrameScanner::Item item = scanner_.Next(input_.view());
+  // The message that waits is whole, or a large Bind whose tail is then dropped.
+  input_.Consume(item.bytes.size());
+  DenyWithoutServer(item.type, error);
+  if (state_ != State::kClosed && !input_.empty()) ConsumeHeldInput();
+}
+
+void ClientSession::OnCancelRequest(std::function<void()> done) {
+  if (state_ == State::kWaiting) {
+    Unlink();
+    OnWaitFailed({ErrorCode::kQueryCanceled, "canceling statement due to user request"});
+    done();
+  } else if (state_ == State::kActive && !lease_->tracker().empty()) {
+    lease_->Cancel(std::move(done));
+  } else {
+    done();  // idle: there is nothing to cancel, as in Postgres
+  }
+}
+
+void ClientSession::OnClosed(const Error& cause) {
+  Log(LogLevel::kDebug, "client left", cause.detail);
+  if (state_ == State::kWaiting) Unlink();
+  if (lease_) {
+    wire::ReplyTracker& tracker = lease_->tracker();
+    if (!tracker.Quiet()) {
+      if (!tracker.empty()) lease_->Cancel([] {});
+      tracker.Doubt();
+    }
+  }
+  Finish();
+}
+
+void ClientSession::OnServerClosed(const Error& cause) {
+  lease_.Forget();
+  if (state_ == State::kDraining || server_fatal_seen_) {
+    Finish();  // it has been told, by Postgres itself
+    return;
+  }
+  Fatal({ErrorCode::kServerLost, cause.detail});
+}
+
+void ClientSession::EndWhenIdle(const Error& error) {
+  const bool between_transactions =
+      state_ == State::kIdle || state_ == State::kWaiting ||
+      (state_ == State::kActive && lease_->tracker().Idle() && scanner_.AtBoundary());
+  if (between_transactions) {
+    EndNow(error);
+  } else if (state_ == State::kActive) {
+    end_with_ = std::make_unique<Error>(error);
+  }
+}
+
+void ClientSession::EndNow(const Error& error) {
+  if (state_ == State::kClosed) return;
+  if (state_ == State::kWaiting) Unlink();
+  Fatal(error);
+}
+
+void ClientSession::Fatal(const Error& error) {
+  Log(LogLevel::kInfo, "client connection closed", error.detail);
+  if (state_ != State::kDraining) {
+    std::string message;
+    wire::AppendErrorResponse(message, wire::Severity::kFatal, error);
+    stream_->Write(message);
+  }
+  if (lease_ && !lease_->tracker().Quiet()) {
+    if (!lease_->tracker().empty()) lease_->Cancel([] {});
+    lease_->tracker().Doubt();
+  }
+  Finish();
+}
+
+void ClientSession::Finish() {
+  if (state_ == State::kClosed) return;
+  stream_->FinishAndClose();
+  if (lease_ && server_paused_) lease_->ResumeReading();
+  if (lease_ && !scanner_.AtBoundary()) lease_->tracker().Doubt();
+  state_ = State::kClosed;
+  input_.Clear();
+  if (table_.world().config->general.log_client_disconnections) {
+    Log(LogLevel::kInfo, "client disconnected", "");
+  }
+  table_.Remove(*this);
+  lease_.Release();  // last: the server may go to another client in this call
+}
+
+// The last thing done in an event, for the same reason.
+void ClientSession::GiveServerBack() {
+  if (server_paused_) {
+    server_paused_ = false;
+    lease_->ResumeReading();
+  }
+  ResumeClient(kPausedServerFull);
+  pool::Lease lease = std::move(lease_);
+  SetState(State::kIdle);
+  lease.Release();
+}
+
+void ClientSession::Log(LogLevel level, std::string_view message, std::string_view cause) const {
+  table_.world().log.Write(level, message,
+                           {{"client", std::to_string(id_)},
+                            {"address", stream_->peer().ToString()},
+                            {"pool", pool_.Name()},
+                            {"cause", cause}});
+}
+
+void ClientSession::FillRow(pool::ConnectionRow& row) const {
+  row.is_client = true;
+  row.id = id_;
+  row.user = pool_.settings().user;
+  row.database = pool_.settings().database;
+  const TimePoint now = table_.world().loop.Now();
+  switch (state_) {
+    case State::kWaiting:
+      row.state = "waiting";
+      row.wait_us = static_cast<uint64_t>((now - waiting_since).count());
+      break;
+    case State::kActive:
+    case State::kDraining:
+      row.state = "active";
+      break;
+    case State::kIdle:
+    case State::kClosed:
+      row.state = "idle";
+      break;
+  }
+  row.address = stream_->peer().host;
+  row.port = stream_->peer().port;
+  const net::Address local = stream_->LocalAddress();
+  row.local_address = local.host;
+  row.local_port = local.port;
+  row.connect_time_us = connected_at_us_;
+  row.request_time_us = request_at_ == TimePoint{}
+                            ? connected_at_us_
+                            : table_.world().loop.WallClockMicros() - (now - request_at_).count();
+  row.link = lease_ ? lease_->id() : 0;
+  row.remote_pid = cancel_pid_;
+  const std::string* name = wanted_->Find("application_name");
+  if (name != nullptr) row.application_name = *name;
+  row.prepared_statements = statements_ != nullptr ? static_cast<uint32_t>(statements_->size()) : 0;
+  row.pin_reason = pin_reason_;
+}
+
+}  // namespace pglynx::session

@@ -1,0 +1,202 @@
+#pragma once
+
+// One logged-in client: what it sends, which server it holds, what comes back.
+//
+//            ┌──────────────── server released ────────────────┐
+//            ▼                                                  │
+//   kIdle ── message that needs a server ──▶ kWaiting ──lease──▶ kActive
+//     │              └── a server is free ─────────────────────▶ │
+//     │                                                          │ Terminate while replies
+//     └──────────▶ kClosed ◀──────────────────────────────────── │ are owed
+//                     ▲                                          ▼
+//                     └───────────── all replies came ──────── kDraining
+//
+// Owner: SessionTable. It ends itself through SessionTable::Remove, which defers deletion
+// to the end of the turn. Split over client_session.cc (states), client_relay.cc (client to
+// server) and server_relay.cc (server to client).
+//
+// Memory: an idle session owns no buffer; `statements_` is made on first use.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pglynx/core/buffer.h"
+#include "pglynx/net/stream.h"
+#include "pglynx/pool/pool.h"
+#include "pglynx/session/session_world.h"
+#include "pglynx/sql/judge.h"
+#include "pglynx/wire/frame_scanner.h"
+#include "session/prepared_statements.h"
+#include "session/write_batch.h"
+
+namespace pglynx::session {
+
+class SessionTable;
+
+class ClientSession final : public net::StreamListener,
+                            public pool::ServerUser,
+                            public pool::Waiter,
+                            public Deletable {
+ public:
+  struct Birth {
+    uint64_t id;
+    uint32_t cancel_pid;
+    std::string cancel_secret;
+    std::unique_ptr<net::Stream> stream;
+    pool::Pool& pool;
+    pool::ParameterRef parameters;  // what this client asked for, canonical
+    int64_t connected_at_us;
+  };
+  ClientSession(SessionTable& table, Birth birth);
+  ~ClientSession() override;
+
+  // Takes over the stream; `unread` is what the client sent behind its login.
+  void Start(std::string_view unread);
+
+  // A cancel request for this client arrived; `done` when it has been dealt with.
+  void OnCancelRequest(std::function<void()> done);
+  // Ends the session with this FATAL: at once if it is between transactions, else when it
+  // is.
+  void EndWhenIdle(const Error& error);
+  // Ends it now.
+  void EndNow(const Error& error);
+
+  [[nodiscard]] uint64_t id() const { return id_; }
+  [[nodiscard]] uint32_t cancel_pid() const { return cancel_pid_; }
+  [[nodiscard]] const std::string& cancel_secret() const { return cancel_secret_; }
+  pool::Pool& pool() { return pool_; }
+  void FillRow(pool::ConnectionRow& row) const;
+
+  // --- StreamListener: the client ---
+  void OnData(std::span<char> bytes) override;
+  void OnDrained() override;
+  void OnClosed(const Error& cause) override;
+  // --- ServerUser ---
+  void OnServerData(std::span<char> bytes) override;
+  void OnServerDrained() override;
+  void OnServerClosed(const Error& cause) override;
+  // --- Waiter ---
+  void OnLease(pool::Lease lease) override;
+  void OnWaitFailed(const Error& error) override;
+  [[nodiscard]] uint64_t client_id() const override { return id_; }
+
+ private:
+  enum class State : uint8_t {
+    kIdle,      // holds no server; the stream is read
+    kWaiting,   // in the pool's line; the stream is read into input_, up to a bound
+    kActive,    // holds a server
+    kDraining,  // said Terminate; its server finishes what was sent
+    kClosed,    // over; deleted at the end of the turn
+  };
+  // Why reading the client is paused; each at most once.
+  enum PauseCause : uint8_t {
+    kPausedWaiting = 1,     // input_ is full while it waits
+    kPausedServerFull = 2,  // the server does not take more
+    kPausedPipeline = 4,    // too many requests without a reply
+  };
+
+  // --- client_session.cc ---
+  void SetState(State state);
+  bool SessionMode() const { return pool_.settings().session_mode; }
+  // Whether statements of this client are renamed and shared.
+  bool SharesStatements() const;
+  void Attach(pool::Lease lease);
+  void PauseClient(PauseCause cause);
+  void ResumeClient(PauseCause cause);
+  // Tells the client FATAL and ends.
+  void Fatal(const Error& error);
+  // Gives everything back; the client has been told or is gone.
+  void Finish();
+  void GiveServerBack();
+  void Log(LogLevel level, std::string_view message, std::string_view cause) const;
+
+  // --- client_relay.cc ---
+  // Handles whole messages of `bytes`; returns how many bytes it is done with.
+  size_t ConsumeInput(std::string_view bytes);
+  void ConsumeHeldInput();
+  // False: the message must wait for a server and stays in the input.
+  bool OnClientMessage(const wire::FrameScanner::Item& item);
+  // Messages that need no server when none is held. True: dealt with.
+  bool HandledWithoutServer(char type);
+  // True: a server is held now. False: waiting, or the message was denied (then *denied).
+  bool AcquireServer(char type, bool* denied);
+  void PrepareServer();
+  void ForwardClientMessage(const wire::FrameScanner::Item& item);
+  void OnQuery(const wire::FrameScanner::Item& item);
+  void OnParse(const wire::FrameScanner::Item& item);
+  void OnNamedParse(std::string_view name, std::string_view contents, sql::StateEffects effects);
+  void OnBind(const wire::FrameScanner::Item& item);
+  void OnDescribe(const wire::FrameScanner::Item& item);
+  void OnCloseStatement(const wire::FrameScanner::Item& item);
+  // The statement's name on this server, prepared there if it was not. Empty: unknown to
+  // the client.
+  std::string_view NameOnServer(std::string_view name);
+  void EnsureUnnamedStatement();
+  // Adds the message with its statement name replaced.
+  void AddRenamed(const wire::FrameScanner::Item& item, size_t name_at, size_t name_bytes,
+                  std::string_view new_name);
+  sql::StateEffects JudgeText(std::string_view text) const;
+  // Notes what the statement may leave behind. False: it is refused (and denied on the
+  // server by `denial`).
+  bool Admit(sql::StateEffects effects, wire::Request denial);
+  void Pin(std::string_view reason);
+  void SendHiddenQuery(std::string_view sql);
+  // Makes the server fail in place of a message that is refused, so that both sides agree on
+  // the transaction; its error is replaced by `error`.
+  void DenyOnServer(wire::Request denial, Error error);
+  void FlushToServer();
+  // Answers a message that has no server: the error, and ReadyForQuery or skipping to Sync.
+  void DenyWithoutServer(char type, const Error& error);
+
+  // --- server_relay.cc ---
+  enum class Fate : uint8_t { kForward, kSwallow, kStop };
+  Fate OnServerMessage(char* bytes, const wire::FrameScanner::Item& item);
+  Fate OnServerError(const wire::FrameScanner::Item& item);
+  Fate OnParameterStatus(std::string_view body, bool hidden);
+  void OnCommandTag(std::string_view tag);
+  void OnReadyForQuery(char status);
+  void RestoreStartupParameters();
+  void TakeBackStruck();
+  void ForwardToClient();
+  void AfterReplies();
+  void ServerBroken(const Error& error);
+
+  SessionTable& table_;
+  pool::Pool& pool_;
+  std::unique_ptr<net::Stream> stream_;
+  Buffer input_;                // what could not be handled yet
+  wire::FrameScanner scanner_;  // of the client's stream
+  pool::Lease lease_;
+  pool::ParameterRef wanted_;   // this client's settings now
+  pool::ParameterRef initial_;  // those it logged in with; what RESET goes back to
+  std::unique_ptr<PreparedStatements> statements_;
+  std::string unnamed_;                         // contents of its unnamed statement; empty: none
+  std::unique_ptr<std::vector<Error>> denied_;  // errors that replace the server's, in order
+  std::unique_ptr<Error> end_with_;             // FATAL to be told when it is idle
+  std::string cancel_secret_;
+  uint64_t id_;
+  uint64_t unnamed_version_ = 0;
+  int64_t connected_at_us_;
+  TimePoint request_at_{};  // first message of the request under way
+  TimePoint transaction_at_{};
+  sql::StateEffects unnamed_effects_;
+  uint32_t cancel_pid_;
+  uint32_t swallow_bytes_ = 0;   // rest of a server message that is not passed on
+  uint32_t drop_bytes_ = 0;      // rest of a client message that is not passed on
+  std::string_view pin_reason_;  // static text; empty: not pinned
+  State state_ = State::kIdle;
+  uint8_t pauses_ = 0;          // PauseCause bits
+  bool server_paused_ = false;  // the client does not take more
+  bool skip_to_sync_ = false;   // an extended message was denied without a server
+  bool request_open_ = false;
+  bool transaction_open_ = false;
+  bool server_fatal_seen_ = false;  // the client has been told FATAL by the server
+  bool reset_seen_ = false;         // RESET or DISCARD ALL since the last ReadyForQuery
+  bool terminate_seen_ = false;
+};
+
+}  // namespace pglynx::session

@@ -1,0 +1,287 @@
+// Server to client: what each reply means for the connection that it came on.
+
+#include <fmt/format.h>
+
+#include "pglynx/core/bytes.h"
+#include "pglynx/core/check.h"
+#include "pglynx/session/session_table.h"
+#include "pglynx/wire/message_writer.h"
+#include "session/client_session.h"
+#include "session/relay_scratch.h"
+
+namespace pglynx::session {
+namespace {
+
+using wire::FrameScanner;
+using wire::Request;
+using Verdict = wire::ReplyTracker::Verdict;
+
+// The severity of an ErrorResponse that ends the connection ("Error and Notice Message
+// Fields": V is never localised).
+bool IsFatal(std::string_view body) {
+  return body.find(std::string_view("VFATAL\0", 7)) != std::string_view::npos ||
+         body.find(std::string_view("VPANIC\0", 7)) != std::string_view::npos;
+}
+
+}  // namespace
+
+void ClientSession::OnServerData(std::span<char> bytes) {
+  WriteBatch& batch = table_.scratch().to_client;
+  batch.Clear();
+  Buffer& held = lease_->held();
+  const bool from_held = !held.empty();
+  if (from_held) held.Append({bytes.data(), bytes.size()});
+  char* const begin = from_held ? held.data() : bytes.data();
+  const size_t size = from_held ? held.size() : bytes.size();
+  FrameScanner& scanner = lease_->scanner();
+
+  size_t at = 0;
+  while (at < size) {
+    const FrameScanner::Item item = scanner.Next({begin + at, size - at});
+    if (item.kind == FrameScanner::Kind::kNeedMore) break;
+    if (item.kind == FrameScanner::Kind::kInvalid || item.kind == FrameScanner::Kind::kTooLong) {
+      ServerBroken({ErrorCode::kServerProtocolViolation,
+                    fmt::format("server {} sent an invalid message of type {}", lease_->Peer(),
+                                static_cast<int>(static_cast<uint8_t>(item.type)))});
+      return;
+    }
+    if (item.kind == FrameScanner::Kind::kRun) {
+      const size_t swallowed = std::min<size_t>(swallow_bytes_, item.bytes.size());
+      swallow_bytes_ -= static_cast<uint32_t>(swallowed);
+      if (!lease_->tracker().HeadIsHidden()) batch.Add(item.bytes.substr(swallowed));
+    } else {
+      const Fate fate = OnServerMessage(begin + at, item);
+      if (fate == Fate::kStop) return;
+      if (fate == Fate::kForward) {
+        batch.Add(item.bytes);
+      } else if (item.kind == FrameScanner::Kind::kHead) {
+        swallow_bytes_ = scanner.body_remaining();
+      }
+    }
+    at += item.bytes.size();
+  }
+  if (from_held) {
+    ForwardToClient();
+    held.Consume(at);
+  } else {
+    if (at < size) held.Append({begin + at, size - at});
+    ForwardToClient();
+  }
+  AfterReplies();
+}
+
+void ClientSession::ForwardToClient() {
+  WriteBatch& batch = table_.scratch().to_client;
+  if (!batch.empty() && state_ != State::kDraining) {
+    pool_.stats().bytes_sent += batch.bytes();
+    stream_->Write(batch.chunks());
+    if (stream_->pending_bytes() > net::Stream::kHighWatermark && !server_paused_) {
+      server_paused_ = true;
+      lease_->PauseReading();
+    }
+  }
+  batch.Clear();
+}
+
+ClientSession::Fate ClientSession::OnServerMessage(char* bytes, const FrameScanner::Item& item) {
+  wire::ReplyTracker& tracker = lease_->tracker();
+  const std::string_view body = item.bytes.substr(wire::kHeaderBytes);
+  const bool hidden = tracker.HeadIsHidden();
+  if (item.type == 'S') return OnParameterStatus(body, hidden);
+  if (item.type == 'E') return OnServerError(item);
+
+  const Request head = tracker.empty() ? Request::kSync : tracker.head();
+  const char status = item.type == 'Z' && !body.empty() ? body[0] : '\0';
+  switch (tracker.Reply(item.type, status)) {
+    case Verdict::kSwallow:
+      if (head == Request::kHiddenParse) lease_->memory().statements.Confirm();
+      return Fate::kSwallow;
+    case Verdict::kAsParseComplete:
+      statements_->Settle();
+      bytes[0] = '1';
+      return Fate::kForward;
+    case Verdict::kUnexpected:
+    case Verdict::kHiddenFailed:
+    case Verdict::kReplaceError:
+      ServerBroken({ErrorCode::kServerProtocolViolation,
+                    fmt::format("server {} sent a message of type '{}' that answers nothing",
+                                lease_->Peer(), item.type)});
+      return Fate::kStop;
+    case Verdict::kForward:
+      break;
+  }
+  if (item.type == 'C' && !body.empty()) {
+    OnCommandTag(body.substr(0, body.size() - 1));
+  } else if (item.type == 'Z') {
+    OnReadyForQuery(status);
+  } else if (head == Request::kNamedParse && item.type == '1') {
+    lease_->memory().statements.Confirm();
+    statements_->Settle();
+  } else if (head == Request::kNamedClose && item.type == '3') {
+    statements_->Settle();
+  }
+  return Fate::kForward;
+}
+
+ClientSession::Fate ClientSession::OnServerError(const FrameScanner::Item& item) {
+  wire::ReplyTracker& tracker = lease_->tracker();
+  const Verdict verdict = tracker.Reply('E');
+  TakeBackStruck();
+  if (verdict == Verdict::kHiddenFailed) {
+    ServerBroken({ErrorCode::kServerLost,
+                  fmt::format("server {} refused this client's settings; the connection is "
+                              "closed because the statement behind them may have run without",
+                              lease_->Peer())});
+    return Fate::kStop;
+  }
+  if (verdict == Verdict::kReplaceError && denied_ != nullptr && !denied_->empty()) {
+    WriteBatch& batch = table_.scratch().to_client;
+    std::string& message = batch.NewOwned();
+    wire::AppendErrorResponse(message, wire::Severity::kError, denied_->front());
+    batch.AddOwned(message);
+    denied_->erase(denied_->begin());
+    return Fate::kSwallow;
+  }
+  if (IsFatal(item.bytes)) server_fatal_seen_ = true;
+  return Fate::kForward;
+}
+
+// An error made the server skip requests: what they would have changed did not happen.
+void ClientSession::TakeBackStruck() {
+  const wire::ReplyTracker::Struck struck = lease_->tracker().TakeStruck();
+  pool::ServerMemory& memory = lease_->memory();
+  if (struck.statements > 0 && statements_ != nullptr) statements_->Undo(struck.statements);
+  if (struck.server_parses > 0) memory.statements.Undo(struck.server_parses);
+  if (struck.unnamed_parses > 0) unnamed_.clear();
+  if (struck.unnamed_parses + struck.hidden_unnamed > 0) {
+    memory.unnamed_statement_of = ~uint64_t{0};  // whose it holds now cannot be told
+  }
+}
+
+ClientSession::Fate ClientSession::OnParameterStatus(std::string_view body, bool hidden) {
+  ByteReader reader(body);
+  const std::string_view name = reader.CString();
+  const std::string_view value = reader.CString();
+  if (!reader.ok()) {
+    ServerBroken({ErrorCode::kServerProtocolViolation,
+                  fmt::format("server {} sent an invalid ParameterStatus", lease_->Peer())});
+    return Fate::kStop;
+  }
+  if (pool::IsFixedParameter(name)) return Fate::kForward;
+  pool::ParameterTable& table = table_.world().parameters;
+  pool::ServerMemory& memory = lease_->memory();
+  const std::string* known = wanted_->Find(name);
+  const bool told = known != nullptr && *known == value;
+  memory.parameters = table.With(memory.parameters, name, value);
+  wanted_ = table.With(wanted_, name, value);
+  return hidden && told ? Fate::kSwallow : Fate::kForward;
+}
+
+// Tags that change what a server or a client remembers. The text has been judged before the
+// statement ran; this catches what was prepared or hidden there.
+void ClientSession::OnCommandTag(std::string_view tag) {
+  pool::ServerMemory& memory = lease_->memory();
+  switch (tag.empty() ? '\0' : tag[0]) {
+    case 'D':
+      if (tag == "DISCARD ALL" || tag == "DEALLOCATE ALL") {
+        memory.statements.Clear();
+        if (statements_ != nullptr) statements_->Clear();
+        if (tag == "DISCARD ALL") {
+          reset_seen_ = true;
+          memory.sequences_of = 0;
+        }
+      } else if (tag == "DO" && !SessionMode()) {
+        Pin("do");
+      }
+      break;
+    case 'R':
+      if (tag == "RESET") reset_seen_ = true;
+      break;
+    case 'P':
+      if (tag == "PREPARE" && !SessionMode()) Pin("prepare");
+      break;
+    case 'L':
+      if ((tag == "LISTEN" || tag == "LOAD") && !SessionMode())
+        Pin(tag == "LOAD" ? "load" : "listen");
+      break;
+    default:
+      break;
+  }
+}
+
+void ClientSession::OnReadyForQuery(char status) {
+  if (reset_seen_) RestoreStartupParameters();
+  if (status != 'I' || !transaction_open_) return;
+  transaction_open_ = false;
+  ++pool_.stats().xact_count;
+  pool_.stats().xact_time +=
+      static_cast<uint64_t>((table_.world().loop.Now() - transaction_at_).count());
+}
+
+// RESET goes back to what a session started with: in Postgres the startup packet's values,
+// which the server behind us never saw.
+void ClientSession::RestoreStartupParameters() {
+  reset_seen_ = false;
+  if (!pool_.welcome().has_value()) return;
+  pool::ParameterTable& table = table_.world().parameters;
+  pool::ServerMemory& memory = lease_->memory();
+  const pool::ParameterSet& defaults = *pool_.welcome()->defaults;
+  WriteBatch& batch = table_.scratch().to_client;
+  const pool::ParameterRef initial = initial_;
+  for (const pool::Parameter& parameter : initial->all()) {
+    const std::string* standard = defaults.Find(parameter.name);
+    if (standard == nullptr) {
+      // Not reported: what the server has now is unknown.
+      memory.parameters = table.With(memory.parameters, parameter.name, pool::kUnknownValue);
+      continue;
+    }
+    const std::string* now = wanted_->Find(parameter.name);
+    if (parameter.value == *standard || now == nullptr || *now != *standard) continue;
+    wanted_ = table.With(wanted_, parameter.name, parameter.value);
+    std::string& message = batch.NewOwned();
+    wire::AppendParameterStatus(message, parameter.name, parameter.value);
+    batch.AddOwned(message);
+  }
+}
+
+void ClientSession::AfterReplies() {
+  wire::ReplyTracker& tracker = lease_->tracker();
+  if (!tracker.empty()) {
+    if ((pauses_ & kPausedPipeline) != 0 &&
+        tracker.outstanding() < wire::ReplyTracker::kOutstandingMax / 2) {
+      ResumeClient(kPausedPipeline);
+      ConsumeHeldInput();
+    }
+    return;
+  }
+  if (request_open_ && !tracker.unsynced()) {
+    request_open_ = false;
+    ++pool_.stats().query_count;
+    pool_.stats().query_time +=
+        static_cast<uint64_t>((table_.world().loop.Now() - request_at_).count());
+  }
+  if (state_ == State::kDraining) {
+    if (tracker.Quiet()) Finish();
+    return;
+  }
+  if ((pauses_ & kPausedPipeline) != 0) {
+    ResumeClient(kPausedPipeline);
+    ConsumeHeldInput();
+    return;
+  }
+  if (!tracker.Idle() || !scanner_.AtBoundary()) return;
+  if (end_with_ != nullptr) {
+    const Error error = *end_with_;
+    Fatal(error);
+    return;
+  }
+  if (!SessionMode() && pin_reason_.empty()) GiveServerBack();
+}
+
+void ClientSession::ServerBroken(const Error& error) {
+  ForwardToClient();
+  lease_->tracker().Doubt();
+  Fatal(error);
+}
+
+}  // namespace pglynx::session

@@ -1,0 +1,99 @@
+#include "pglynx/wire/message_writer.h"
+
+#include "pglynx/core/bytes.h"
+
+namespace pglynx::wire {
+namespace {
+
+void AppendField(std::string& out, char code, std::string_view text) {
+  if (text.empty()) return;
+  out += code;
+  AppendCString(out, text);
+}
+
+void AppendFields(std::string& out, char type, const ErrorFields& fields) {
+  const MessageScope message(out, type);
+  AppendField(out, 'S', SeverityName(fields.severity));
+  AppendField(out, 'V', SeverityName(fields.severity));
+  AppendField(out, 'C', fields.sqlstate);
+  AppendField(out, 'M', fields.message);
+  AppendField(out, 'D', fields.detail);
+  AppendField(out, 'H', fields.hint);
+  AppendField(out, 'R', "pglynx");  // an application can tell the pooler from the server
+  out += '\0';
+}
+
+}  // namespace
+
+MessageScope::MessageScope(std::string& out, char type) : out_(out) {
+  out_ += type;
+  length_at_ = out_.size();
+  out_.append(4, '\0');
+}
+
+MessageScope::~MessageScope() {
+  StoreU32(out_.data() + length_at_, static_cast<uint32_t>(out_.size() - length_at_));
+}
+
+void AppendCString(std::string& out, std::string_view text) {
+  out += text;
+  out += '\0';
+}
+
+void AppendErrorResponse(std::string& out, const ErrorFields& fields) {
+  AppendFields(out, 'E', fields);
+}
+
+void AppendNoticeResponse(std::string& out, const ErrorFields& fields) {
+  AppendFields(out, 'N', fields);
+}
+
+void AppendErrorResponse(std::string& out, Severity severity, const Error& error) {
+  AppendFields(out, 'E',
+               {.severity = severity,
+                .sqlstate = MeaningOf(error.code).sqlstate,
+                .message = error.detail,
+                .detail = {},
+                .hint = {}});
+}
+
+void AppendParameterStatus(std::string& out, std::string_view name, std::string_view value) {
+  const MessageScope message(out, 'S');
+  AppendCString(out, name);
+  AppendCString(out, value);
+}
+
+void AppendBackendKeyData(std::string& out, uint32_t pid, std::string_view secret) {
+  const MessageScope message(out, 'K');
+  AppendU32(out, pid);
+  out += secret;
+}
+
+void AppendReadyForQuery(std::string& out, char status) {
+  const MessageScope message(out, 'Z');
+  out += status;
+}
+
+void AppendCommandComplete(std::string& out, std::string_view tag) {
+  const MessageScope message(out, 'C');
+  AppendCString(out, tag);
+}
+
+void AppendQuery(std::string& out, std::string_view sql) {
+  const MessageScope message(out, 'Q');
+  AppendCString(out, sql);
+}
+
+void AppendParse(std::string& out, std::string_view name, std::string_view sql_and_tail) {
+  const MessageScope message(out, 'P');
+  AppendCString(out, name);
+  out += sql_and_tail;
+}
+
+void AppendClose(std::string& out, char kind, std::string_view name) {
+  const MessageScope message(out, 'C');
+  out += kind;
+  AppendCString(out, name);
+}
+
+}  // namespace pglynx::wire

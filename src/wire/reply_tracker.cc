@@ -1,0 +1,186 @@
+#include "pglynx/wire/reply_tracker.h"
+
+#include "pglynx/core/check.h"
+
+namespace pglynx::wire {
+namespace {
+
+bool EndsWithReady(Request request) {
+  return request == Request::kQuery || request == Request::kFunctionCall ||
+         request == Request::kSync || request == Request::kHiddenQuery ||
+         request == Request::kDeniedQuery;
+}
+
+bool IsHidden(Request request) {
+  return request == Request::kHiddenQuery || request == Request::kHiddenParse ||
+         request == Request::kHiddenUnnamedParse || request == Request::kHiddenClose;
+}
+
+}  // namespace
+
+void ReplyTracker::Sent(Request request) {
+  if (request == Request::kSync) {
+    unsynced_ = false;
+    if (copy_in_) return;  // ignored by the server while it reads CopyData
+    skipping_ = false;
+    queue_.push_back(request);
+    return;
+  }
+  if (skipping_) return;  // the server throws it away
+  if (request == Request::kCopyEnd) {
+    if (copy_in_) {
+      copy_in_ = false;
+    } else if (!empty()) {
+      queue_.push_back(request);  // its COPY may not have been announced yet
+    }
+    return;
+  }
+  unsynced_ = !EndsWithReady(request);
+  queue_.push_back(request);
+}
+
+ReplyTracker::Verdict ReplyTracker::Reply(char type, char status) {
+  switch (type) {
+    case 'Z':
+      return OnReady(status);
+    case 'E':
+      return OnError();
+    case 'G':
+      return OnCopyIn();
+    case '1':
+      if (!empty() && (queue_[first_] == Request::kHiddenParse ||
+                       queue_[first_] == Request::kHiddenUnnamedParse)) {
+        Pop();
+        return Verdict::kSwallow;
+      }
+      if (!empty() && queue_[first_] == Request::kNamedParse) {
+        return Complete(Request::kNamedParse);
+      }
+      return Complete(Request::kParse);
+    case '2':
+      return Complete(Request::kBind);
+    case '3':
+      return CompleteClose();
+    case 'T':
+    case 'n':
+      if (!empty() && queue_[first_] == Request::kDescribe) return Complete(Request::kDescribe);
+      break;
+    case 'C':
+    case 'I':
+    case 's':
+      if (!empty() && queue_[first_] == Request::kExecute) return Complete(Request::kExecute);
+      break;
+    default:
+      break;
+  }
+  return HeadIsHidden() ? Verdict::kSwallow : Verdict::kForward;
+}
+
+ReplyTracker::Verdict ReplyTracker::OnReady(char status) {
+  status_ = status;
+  if (empty() || !EndsWithReady(queue_[first_])) {
+    // Possible for an honest server in one corner: a COPY IN that fails before its first
+    // read treats as a Sync what was struck out here. The client gets the message; the
+    // connection is not used again.
+    doubtful_ = true;
+    return Verdict::kForward;
+  }
+  const bool hidden = queue_[first_] == Request::kHiddenQuery;
+  copy_in_ = false;
+  Pop();
+  return hidden ? Verdict::kSwallow : Verdict::kForward;
+}
+
+ReplyTracker::Verdict ReplyTracker::OnError() {
+  copy_in_ = false;
+  if (empty()) return Verdict::kForward;  // unasked: the server ends the connection
+  const Request head = queue_[first_];
+  if (IsHidden(head)) {
+    if (head != Request::kHiddenParse && head != Request::kHiddenUnnamedParse) {
+      doubtful_ = true;
+      return Verdict::kHiddenFailed;
+    }
+    StrikeOutToSync();  // the client's own Bind would have met the same error
+    return Verdict::kForward;
+  }
+  if (!EndsWithReady(head)) StrikeOutToSync();
+  const bool denied = head == Request::kDeniedQuery || head == Request::kDeniedParse;
+  return denied ? Verdict::kReplaceError : Verdict::kForward;
+}
+
+ReplyTracker::Verdict ReplyTracker::OnCopyIn() {
+  if (empty() || (queue_[first_] != Request::kQuery && queue_[first_] != Request::kExecute)) {
+    doubtful_ = true;
+    return Verdict::kUnexpected;
+  }
+  // Strike out every Sync up to this COPY's end, if that was sent already.
+  copy_in_ = true;
+  size_t kept = first_ + 1;
+  for (size_t at = first_ + 1; at < queue_.size(); ++at) {
+    const Request request = queue_[at];
+    if (copy_in_ && request == Request::kSync) continue;
+    if (copy_in_ && request == Request::kCopyEnd) {
+      copy_in_ = false;
+      continue;
+    }
+    queue_[kept++] = request;
+  }
+  queue_.resize(kept);
+  return Verdict::kForward;
+}
+
+ReplyTracker::Verdict ReplyTracker::Complete(Request expected) {
+  if (empty() || queue_[first_] != expected) {
+    doubtful_ = true;
+    return Verdict::kUnexpected;
+  }
+  Pop();
+  return Verdict::kForward;
+}
+
+ReplyTracker::Verdict ReplyTracker::CompleteClose() {
+  if (!empty() && queue_[first_] == Request::kHiddenClose) {
+    Pop();
+    return Verdict::kSwallow;
+  }
+  if (!empty() && queue_[first_] == Request::kParseAsClose) {
+    Pop();
+    return Verdict::kAsParseComplete;
+  }
+  if (!empty() && queue_[first_] == Request::kNamedClose) return Complete(Request::kNamedClose);
+  return Complete(Request::kClose);
+}
+
+void ReplyTracker::Pop() {
+  ++first_;
+  while (first_ < queue_.size() && queue_[first_] == Request::kCopyEnd) ++first_;
+  if (first_ == queue_.size()) {
+    queue_.clear();
+    first_ = 0;
+  } else if (first_ >= kOutstandingMax) {
+    queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(first_));
+    first_ = 0;
+  }
+}
+
+void ReplyTracker::StrikeOutToSync() {
+  for (; !empty() && queue_[first_] != Request::kSync; ++first_) {
+    const Request request = queue_[first_];
+    struck_.statements += request == Request::kNamedParse || request == Request::kParseAsClose ||
+                                  request == Request::kNamedClose
+                              ? 1
+                              : 0;
+    struck_.server_parses +=
+        request == Request::kNamedParse || request == Request::kHiddenParse ? 1 : 0;
+    struck_.unnamed_parses += request == Request::kParse ? 1 : 0;
+    struck_.hidden_unnamed +=
+        request == Request::kHiddenUnnamedParse || request == Request::kHiddenClose ? 1 : 0;
+  }
+  if (!empty()) return;
+  queue_.clear();
+  first_ = 0;
+  skipping_ = true;
+  unsynced_ = true;  // the Sync that ends this batch is still owed by the client
+}
+
+}  // namespace pglynx::wire

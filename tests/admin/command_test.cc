@@ -1,0 +1,235 @@
+// Goal: every command in every spelling that is allowed, and no other. Method: tables of
+// texts, each cut of each text, and random bytes.
+
+#include "pglynx/admin/command.h"
+
+#include <string>
+#include <vector>
+
+#include "pglynx/core/random.h"
+#include "support/catch.h"
+
+namespace pglynx::admin {
+namespace {
+
+// A command in one word, or "ERROR <code>".
+std::string Meaning(std::string_view text) {
+  const Result<Command> parsed = ParseCommand(text);
+  if (!parsed) {
+    return parsed.error().code == ErrorCode::kSyntaxError           ? "ERROR syntax"
+           : parsed.error().code == ErrorCode::kFeatureNotSupported ? "ERROR unsupported"
+                                                                    : "ERROR ?";
+  }
+  const Command& command = *parsed;
+  switch (command.kind) {
+    case CommandKind::kEmpty:
+      return command.tag.empty() ? "empty" : "?";
+    case CommandKind::kShow:
+      for (size_t i = 0; !ShowName(i).empty(); ++i) {
+        const std::string name(ShowName(i));
+        if (ParseCommand("show " + name)->show == command.show) return "show " + name;
+      }
+      return "?";
+    case CommandKind::kShowParameter:
+      return "parameter " + std::string(command.parameter) + '=' + std::string(command.value);
+    case CommandKind::kSetParameter:
+      return "set " + std::string(command.parameter);
+    case CommandKind::kSelectOne:
+      return "one";
+    case CommandKind::kSelectVersion:
+      return "version()";
+    case CommandKind::kReload:
+      return "reload";
+    case CommandKind::kShutdown:
+      return "shutdown " + std::to_string(static_cast<int>(command.shutdown));
+    case CommandKind::kNoEffect:
+      return "tag " + std::string(command.tag);
+    case CommandKind::kForgetStatements:
+      return "forget " + std::string(command.tag);
+  }
+  return "?";
+}
+
+struct Case {
+  std::string text;
+  std::string meaning;
+};
+
+TEST_CASE("SHOW takes each table in any case, quoted, and by SELECT") {
+  size_t count = 0;
+  for (; !ShowName(count).empty(); ++count) {
+    const std::string name(ShowName(count));
+    const std::string meaning = "show " + name;
+    for (const std::string& text :
+         {"SHOW " + name, "show " + name + ";", "Show \"" + name + "\" ;; ", "select " + name,
+          "\n\t/* a /* b */ c */ SHOW--x\n" + name + " -- end", ";show " + name}) {
+      INFO(text);
+      CHECK(Meaning(text) == meaning);
+    }
+  }
+  CHECK(count == 14);
+  CHECK(Meaning("sHoW PoOlS") == "show pools");
+  CHECK(Meaning("SHOW \"POOLS\"") == "show pools");
+}
+
+TEST_CASE("commands mean what PgBouncer means by them") {
+  const std::vector<Case> cases = {
+      {"", "empty"},
+      {" \n\t;; ", "empty"},
+      {"-- only a comment", "empty"},
+      {"/**/", "empty"},
+      {"RELOAD", "reload"},
+      {"reload;", "reload"},
+      {"SHUTDOWN", "shutdown 0"},
+      {"SHUTDOWN WAIT_FOR_SERVERS", "shutdown 1"},
+      {"shutdown wait_for_clients;", "shutdown 2"},
+      {"SHOW client_encoding", "parameter client_encoding=UTF8"},
+      {"SHOW DateStyle", "parameter datestyle=ISO"},
+      {"show TimeZone;", "parameter timezone=GMT"},
+      {"SHOW TIME ZONE", "parameter timezone=GMT"},
+      {"SHOW standard_conforming_strings", "parameter standard_conforming_strings=on"},
+      {"SHOW default_transaction_isolation",
+       "parameter default_transaction_isolation=read committed"},
+      {"show transaction isolation level", "parameter transaction_isolation=read committed"},
+      {"SHOW extra_float_digits", "parameter extra_float_digits=1"},
+      {"SHOW application_name", "parameter application_name="},
+      {"SET client_encoding TO 'UTF8'", "set client_encoding"},
+      {"set extra_float_digits = 3", "set extra_float_digits"},
+      {"SET SESSION DateStyle = ISO, MDY;", "set datestyle"},
+      {"SET LOCAL \"application_name\" TO 'it''s; me'", "set application_name"},
+      {"SET TIME ZONE 'UTC'", "set timezone"},
+      {"SET timezone=-3", "set timezone"},
+      {"SELECT 1", "one"},
+      {"select 1;", "one"},
+      {"SELECT version()", "version()"},
+      {"select pg_catalog.version ( ) ;", "version()"},
+      {"BEGIN", "tag BEGIN"},
+      {"begin isolation level serializable read only", "tag BEGIN"},
+      {"START TRANSACTION", "tag START TRANSACTION"},
+      {"COMMIT", "tag COMMIT"},
+      {"end transaction", "tag COMMIT"},
+      {"ROLLBACK WORK", "tag ROLLBACK"},
+      {"abort", "tag ROLLBACK"},
+      {"RESET ALL", "tag RESET"},
+      {"DISCARD ALL", "forget DISCARD ALL"},
+      {"DEALLOCATE ALL", "forget DEALLOCATE ALL"},
+  };
+  for (const Case& c : cases) {
+    INFO(c.text);
+    CHECK(Meaning(c.text) == c.meaning);
+  }
+}
+
+TEST_CASE("what is no command is a syntax error") {
+  for (const std::string& text : std::vector<std::string>{
+           "SHOW",
+           "SHOW mem",
+           "SHOW DNS_HOSTS",
+           "SHOW POOLS x",
+           "SHOW 'pools'",
+           "SHOW ALL",
+           "\"show\" pools",
+           "SELECT",
+           "SELECT 2",
+           "SELECT 1 + 1",
+           "SELECT other.version()",
+           "SELECT version(",
+           "SELECT * FROM t",
+           "SET",
+           "SET client_encoding",
+           "SET client_encoding TO",
+           "SET client_encoding 'UTF8'",
+           "SET TIME ZONE",
+           "SET TIME ZONE = 1",
+           "SET = 1",
+           "RELOAD now",
+           "SHUTDOWN NOW",
+           "SHUTDOWN wait_for_servers wait_for_clients",
+           "SHUTDOWN \"wait_for_servers\"",
+           "PAUSE",
+           "START",
+           "START again",
+           "COMMIT AND CHAIN",
+           "ROLLBACK TO SAVEPOINT a",
+           "RESET client_encoding",
+           "DISCARD PLANS",
+           "DEALLOCATE a",
+           "pools",
+           "1",
+           "'SHOW POOLS'",
+           "SHOW \"pools",
+           "SET application_name TO 'x",
+           "/* SHOW POOLS",
+           "SHOW POOLS /* /* */",
+           std::string("SHOW\0POOLS", 10),
+       }) {
+    INFO(text);
+    CHECK(Meaning(text) == "ERROR syntax");
+  }
+}
+
+TEST_CASE("several commands and settings are refused as unsupported") {
+  CHECK(Meaning("SHOW POOLS; SHOW LISTS") == "ERROR unsupported");
+  CHECK(Meaning("BEGIN; SHOW POOLS") == "ERROR unsupported");
+  CHECK(Meaning("SET default_pool_size = 3") == "ERROR unsupported");
+  CHECK(Meaning("SET search_path TO public") == "ERROR unsupported");
+}
+
+TEST_CASE("the errors name SHOW HELP and show the text bounded and printable") {
+  CHECK(ParseCommand("pause\n'\x01 db").error().detail ==
+        "invalid command 'pause?'? db', use SHOW HELP;");
+  CHECK(ParseCommand(std::string(200, 'x')).error().detail ==
+        "invalid command '" + std::string(64, 'x') + "...', use SHOW HELP;");
+  CHECK(ParseCommand("SHOW mem").error().detail ==
+        "invalid command 'SHOW mem', SHOW offers VERSION, HELP, POOLS, CLIENTS, SERVERS, "
+        "DATABASES, USERS, STATS, STATS_TOTALS, STATS_AVERAGES, TOTALS, LISTS, CONFIG, STATE; "
+        "use SHOW HELP;");
+  CHECK(ParseCommand("SET work_mem = 1").error().detail ==
+        "SET of 'work_mem' is not offered: change the configuration file, then RELOAD; use SHOW "
+        "HELP;");
+}
+
+TEST_CASE("length and number of words are bounded") {
+  const std::string show = "SHOW POOLS";
+  const std::string longest = show + std::string(kCommandBytesMax - show.size(), ' ');
+  CHECK(Meaning(longest) == "show pools");
+  CHECK(Meaning(longest + ' ') == "ERROR syntax");
+  CHECK(ParseCommand(longest + ' ').error().detail ==
+        "command of 8193 bytes: at most 8192 are allowed, use SHOW HELP;");
+  std::string words = "BEGIN";
+  for (int i = 1; i < 64; ++i) words += " a";
+  CHECK(Meaning(words) == "tag BEGIN");
+  CHECK(Meaning(words + " a") == "ERROR syntax");
+}
+
+TEST_CASE("the help names every SHOW and every command") {
+  for (size_t i = 0; !ShowName(i).empty(); ++i) {
+    std::string name(ShowName(i));
+    for (char& c : name) c = c == '_' ? c : static_cast<char>(c - 'a' + 'A');
+    INFO(name);
+    CHECK(HelpText().find(name) != std::string_view::npos);
+  }
+  CHECK(HelpText().find("RELOAD") != std::string_view::npos);
+  CHECK(HelpText().find("SHUTDOWN") != std::string_view::npos);
+}
+
+TEST_CASE("random bytes and fragments never do more than fail") {
+  SeededRandom random(20);
+  const std::vector<std::string> pieces = {"show", "select", "set", "pools", "\"", "'",  "/*", "*/",
+                                           "--",   "\n",     ";",   "1",     "(",  ")",  "=",  "to",
+                                           " ",    "é",      "$",   ".",     "\0", "all"};
+  for (int run = 0; run < 20000; ++run) {
+    std::string text;
+    for (uint64_t n = random.Next64() % 8; n > 0; --n) {
+      text += pieces[random.Next64() % pieces.size()];
+      if (random.Next64() % 2 == 0) text += ' ';
+    }
+    if (run % 4 == 0) text += random.Bytes(random.Next64() % 16);
+    const Result<Command> command = ParseCommand(text);
+    if (command) continue;
+    for (const char c : command.error().detail) REQUIRE((c >= ' ' && c <= '~'));
+  }
+}
+
+}  // namespace
+}  // namespace pglynx::admin

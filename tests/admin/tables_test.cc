@@ -1,0 +1,365 @@
+// Goal: the tables have PgBouncer's columns in order and type, and what exporters rely on.
+// Method: a golden file of all tables from one snapshot, rewritten when the environment has
+// PGLYNX_UPDATE_GOLDEN=1; rules and borders by assertions.
+
+#include "pglynx/admin/tables.h"
+
+#include <cstdlib>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "support/catch.h"
+
+namespace pglynx::admin {
+namespace {
+
+constexpr const char* kGoldenPath = PGLYNX_SOURCE_DIR "/tests/golden/admin_tables.txt";
+constexpr int64_t kSomeTime = 1'795'368'600'123'456;  // 2026-11-22 17:30:00 UTC
+
+pool::PoolRow MakePool(std::string database, std::string user) {
+  pool::PoolRow row;
+  row.database = std::move(database);
+  row.user = std::move(user);
+  row.pool_mode = "transaction";
+  row.host = "db.example";
+  row.port = 5432;
+  row.server_database = row.database;
+  row.pool_size = 20;
+  row.server_lifetime_seconds = 3600;
+  return row;
+}
+
+metrics::PoolStats MakeStats(uint64_t unit) {
+  return {.server_assignment_count = 60 * unit,
+          .xact_count = 120 * unit,
+          .query_count = 600 * unit,
+          .bytes_received = 60000 * unit,
+          .bytes_sent = 6000000 * unit,
+          .xact_time = 240000 * unit,
+          .query_time = 180000 * unit,
+          .wait_time = 30000 * unit,
+          .client_parse_count = 180 * unit,
+          .server_parse_count = 6 * unit,
+          .bind_count = 300 * unit,
+          .client_login_count = 60 * unit};
+}
+
+pool::Snapshot SampleSnapshot() {
+  pool::Snapshot snapshot;
+  snapshot.pools = {MakePool("app", "alice"), MakePool("app", "bob"), MakePool("shop", "alice"),
+                    MakePool("shop", "eve")};
+  pool::PoolRow& alice = snapshot.pools[0];
+  alice.cl_active = 3;
+  alice.cl_waiting = 2;
+  alice.cl_active_cancel_req = 1;
+  alice.cl_waiting_cancel_req = 4;
+  alice.sv_active = 5;
+  alice.sv_active_cancel = 6;
+  alice.sv_being_canceled = 7;
+  alice.sv_idle = 8;
+  alice.sv_used = 9;
+  alice.sv_tested = 10;
+  alice.sv_login = 11;
+  alice.maxwait_us = 12'345'678;
+  alice.stats = MakeStats(3);
+  alice.stats_previous = MakeStats(2);
+  snapshot.pools[1].stats = MakeStats(5);
+  snapshot.pools[1].stats_previous = MakeStats(4);
+  snapshot.pools[1].cl_active = 1;
+  snapshot.pools[1].sv_idle = 1;
+  snapshot.pools[2].pool_mode = "session";
+  snapshot.pools[2].pool_size = 5;
+  snapshot.pools[2].host = "/run/postgresql";
+  snapshot.pools[2].server_database = "shop_v2";
+  snapshot.pools[2].server_user = "shop_owner";
+  snapshot.databases = 2;
+  snapshot.users = 3;
+  snapshot.login_clients = 2;
+  snapshot.max_client_conn = 1000;
+  snapshot.stats_period_us = 60'000'000;
+
+  pool::ConnectionRow client;
+  client.is_client = true;
+  client.id = 17;
+  client.user = "alice";
+  client.database = "app";
+  client.state = "active";
+  client.address = "192.0.2.7";
+  client.port = 50123;
+  client.local_address = "192.0.2.1";
+  client.local_port = 6432;
+  client.connect_time_us = kSomeTime;
+  client.request_time_us = kSomeTime + 61'000'000;
+  client.link = 0x1a2b;
+  client.application_name = "psql";
+  client.prepared_statements = 4;
+  client.pin_reason = "temporary table";
+  pool::ConnectionRow waiting = client;
+  waiting.id = 0x1'8000'0011;
+  waiting.state = "waiting";
+  waiting.link = 0;
+  waiting.request_time_us = 0;
+  waiting.wait_us = 2'000'003;
+  waiting.pin_reason = {};
+  snapshot.clients = {client, waiting};
+  pool::ConnectionRow server = client;
+  server.is_client = false;
+  server.id = 0x1a2b;
+  server.link = 17;
+  server.port = 5432;
+  server.close_needed = true;
+  server.remote_pid = 4242;
+  server.pin_reason = {};
+  snapshot.servers = {server};
+  return snapshot;
+}
+
+std::vector<config::ConfigRow> SampleConfig() {
+  return {{"max_client_conn", "1000", "1000", true}, {"port", "6432", "6432", false}};
+}
+
+const char* TypeName(ColumnType type) {
+  switch (type) {
+    case ColumnType::kText:
+      return "text";
+    case ColumnType::kInt4:
+      return "int4";
+    case ColumnType::kInt8:
+      return "int8";
+    case ColumnType::kNumeric:
+      return "numeric";
+  }
+  return "?";
+}
+
+std::string Printed(const ResultTable& table) {
+  std::string text;
+  for (const Column& column : table.columns) {
+    text += text.empty() ? "" : " | ";
+    text += std::string(column.name) + ' ' + TypeName(column.type);
+  }
+  text += '\n';
+  for (const Row& row : table.rows) {
+    for (size_t i = 0; i < row.size(); ++i) {
+      text += i == 0 ? "" : " | ";
+      text += !row[i] ? "NULL" : row[i]->empty() ? "''" : *row[i];
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+std::vector<ShowWhat> AllTables() {
+  std::vector<ShowWhat> all;
+  for (size_t i = 0; !ShowName(i).empty(); ++i) {
+    all.push_back(ParseCommand("SHOW " + std::string(ShowName(i)))->show);
+  }
+  return all;
+}
+
+ResultTable SampleTable(ShowWhat what) {
+  const pool::Snapshot snapshot = SampleSnapshot();
+  const std::vector<config::ConfigRow> config = SampleConfig();
+  return MakeTable(what, {.snapshot = snapshot, .config = config, .version = "0.1.0"});
+}
+
+size_t IndexOf(const ResultTable& table, std::string_view name) {
+  for (size_t i = 0; i < table.columns.size(); ++i) {
+    if (table.columns[i].name == name) return i;
+  }
+  FAIL("no column " << name);
+  return 0;
+}
+
+std::string CellOf(const ResultTable& table, size_t row, std::string_view name) {
+  return table.rows.at(row).at(IndexOf(table, name)).value_or("NULL");
+}
+
+TEST_CASE("the tables of a sample snapshot are those of the golden file") {
+  std::string text;
+  const std::vector<ShowWhat> all = AllTables();
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (all[i] == ShowWhat::kHelp) continue;
+    text += "SHOW " + std::string(ShowName(i)) + '\n' + Printed(SampleTable(all[i])) + '\n';
+  }
+  const char* update = std::getenv("PGLYNX_UPDATE_GOLDEN");
+  if (update != nullptr && std::string_view(update) == "1") {
+    std::ofstream(kGoldenPath) << text;
+  }
+  std::ostringstream golden;
+  golden << std::ifstream(kGoldenPath).rdbuf();
+  CHECK(text == golden.str());
+}
+
+TEST_CASE("columns are the same without any data, and rows are as wide as they") {
+  const pool::Snapshot nothing;
+  for (const ShowWhat what : AllTables()) {
+    const ResultTable full = SampleTable(what);
+    const ResultTable empty = MakeTable(what, {.snapshot = nothing, .config = {}, .version = {}});
+    REQUIRE(full.columns.size() == empty.columns.size());
+    for (size_t i = 0; i < full.columns.size(); ++i) {
+      CHECK(full.columns[i].name == empty.columns[i].name);
+      CHECK(full.columns[i].type == empty.columns[i].type);
+    }
+    for (const Row& row : full.rows) CHECK(row.size() == full.columns.size());
+  }
+}
+
+TEST_CASE("every cell of a number column is a number that its type holds") {
+  for (const ShowWhat what : AllTables()) {
+    const ResultTable table = SampleTable(what);
+    for (const Row& row : table.rows) {
+      for (size_t i = 0; i < row.size(); ++i) {
+        if (table.columns[i].type == ColumnType::kText) continue;
+        REQUIRE(row[i].has_value());
+        INFO(table.columns[i].name << '=' << *row[i]);
+        CHECK(row[i]->find_first_not_of("-0123456789") == std::string::npos);
+        if (table.columns[i].type == ColumnType::kInt4) CHECK(std::stoll(*row[i]) <= 2147483647);
+      }
+    }
+  }
+}
+
+TEST_CASE("exporters find their labels as text or int4 and no label set twice") {
+  const std::vector<std::pair<ShowWhat, std::vector<std::string_view>>> labels = {
+      {ShowWhat::kPools, {"database", "user"}},
+      {ShowWhat::kDatabases, {"name", "host", "port", "database", "force_user", "pool_mode"}},
+      {ShowWhat::kStats, {"database"}},
+      {ShowWhat::kStatsTotals, {"database"}},
+      {ShowWhat::kStatsAverages, {"database"}},
+      {ShowWhat::kUsers, {"name"}},
+      {ShowWhat::kLists, {"list"}},
+  };
+  for (const auto& [what, names] : labels) {
+    const ResultTable table = SampleTable(what);
+    std::set<std::string> seen;
+    for (size_t row = 0; row < table.rows.size(); ++row) {
+      std::string key;
+      for (const std::string_view name : names) {
+        const ColumnType type = table.columns[IndexOf(table, name)].type;
+        CHECK((type == ColumnType::kText || type == ColumnType::kInt4));
+        key += CellOf(table, row, name) + '\n';
+      }
+      CHECK(seen.insert(key).second);
+    }
+  }
+}
+
+TEST_CASE("exporters find counts of columns and flags as they read them") {
+  CHECK(SampleTable(ShowWhat::kVersion).columns.size() == 1);
+  CHECK(SampleTable(ShowWhat::kLists).columns.size() == 2);
+  CHECK(SampleTable(ShowWhat::kLists).rows.size() == 14);
+  CHECK(SampleTable(ShowWhat::kConfig).columns.size() == 4);
+  CHECK(SampleTable(ShowWhat::kTotals).rows.size() == 24);
+  const ResultTable databases = SampleTable(ShowWhat::kDatabases);
+  CHECK(CellOf(databases, 0, "paused") == "0");
+  CHECK(CellOf(databases, 0, "disabled") == "0");
+  // Two names of one metric: an exporter fails if it gets both.
+  for (const Column& column : databases.columns) CHECK(column.name != "reserve_pool");
+  // These are read into plain strings, where NULL fails.
+  for (const ShowWhat what : {ShowWhat::kClients, ShowWhat::kServers, ShowWhat::kConfig}) {
+    for (const Row& row : SampleTable(what).rows) {
+      for (const auto& cell : row) CHECK(cell.has_value());
+    }
+  }
+}
+
+TEST_CASE("own columns stand behind PgBouncer's last") {
+  CHECK(SampleTable(ShowWhat::kServers).columns.back().name == "id");
+  const ResultTable clients = SampleTable(ShowWhat::kClients);
+  CHECK(clients.columns.back().name == "pin_reason");
+  CHECK(clients.columns[clients.columns.size() - 2].name == "id");
+}
+
+TEST_CASE("a database sums its users and takes the first one's settings") {
+  const ResultTable databases = SampleTable(ShowWhat::kDatabases);
+  REQUIRE(databases.rows.size() == 2);
+  CHECK(CellOf(databases, 0, "force_user") == "NULL");
+  CHECK(CellOf(databases, 0, "current_connections") == "57");
+  CHECK(CellOf(databases, 0, "current_client_connections") == "6");
+  CHECK(CellOf(databases, 1, "force_user") == "shop_owner");
+  CHECK(CellOf(databases, 1, "pool_size") == "5");
+}
+
+TEST_CASE("a user's size and mode are printed only where its pools agree") {
+  const ResultTable users = SampleTable(ShowWhat::kUsers);
+  REQUIRE(users.rows.size() == 3);
+  CHECK(CellOf(users, 0, "pool_size").empty());
+  CHECK(CellOf(users, 0, "pool_mode") == "NULL");
+  CHECK(CellOf(users, 1, "pool_size") == "20");
+  CHECK(CellOf(users, 1, "pool_mode") == "transaction");
+}
+
+TEST_CASE("averages are per second or per item of the last period") {
+  const ResultTable stats = SampleTable(ShowWhat::kStats);
+  REQUIRE(stats.rows.size() == 2);
+  CHECK(CellOf(stats, 0, "total_xact_count") == "960");
+  CHECK(CellOf(stats, 0, "avg_xact_count") == "4");
+  CHECK(CellOf(stats, 0, "avg_recv") == "2000");
+  CHECK(CellOf(stats, 0, "avg_xact_time") == "2000");
+  CHECK(CellOf(stats, 0, "avg_query_time") == "300");
+  CHECK(CellOf(stats, 0, "avg_wait_time") == "500");
+}
+
+TEST_CASE("averages are zero without a period, without items and after a restart of a pool") {
+  pool::Snapshot snapshot;
+  snapshot.pools = {MakePool("app", "alice")};
+  snapshot.pools[0].stats = MakeStats(2);
+  const auto averages = [&] {
+    std::set<std::string> values;
+    const ResultTable table = StatsAveragesTable(snapshot);
+    for (size_t i = 1; i < table.columns.size(); ++i) values.insert(*table.rows[0][i]);
+    return values;
+  };
+  CHECK(averages() == std::set<std::string>{"0"});
+  snapshot.stats_period_us = 1;
+  snapshot.pools[0].stats_previous = MakeStats(2);
+  CHECK(averages() == std::set<std::string>{"0"});
+  snapshot.pools[0].stats_previous = MakeStats(3);
+  CHECK(averages() == std::set<std::string>{"0"});
+}
+
+TEST_CASE("an average of very many bytes does not overflow") {
+  pool::Snapshot snapshot;
+  snapshot.pools = {MakePool("app", "alice")};
+  snapshot.stats_period_us = 60'000'000;
+  snapshot.pools[0].stats.bytes_sent = 18'000'000'000'000'000'000U;
+  CHECK(CellOf(StatsTable(snapshot), 0, "avg_sent") == "300000000000000000");
+  CHECK(CellOf(StatsTable(snapshot), 0, "total_sent") == "18000000000000000000");
+}
+
+TEST_CASE("numbers stop at the greatest int4, and an id keeps its low bits") {
+  pool::Snapshot snapshot = SampleSnapshot();
+  snapshot.pools[0].cl_active = 4'000'000'000U;
+  snapshot.pools[0].maxwait_us = ~uint64_t{0};
+  CHECK(CellOf(PoolsTable(snapshot), 0, "cl_active") == "2147483647");
+  CHECK(CellOf(PoolsTable(snapshot), 0, "maxwait") == "2147483647");
+  CHECK(CellOf(ClientsTable(snapshot), 1, "id") == "17");
+  CHECK(CellOf(ClientsTable(snapshot), 1, "ptr") == "0x180000011");
+  CHECK(CellOf(ClientsTable(snapshot), 1, "link").empty());
+}
+
+TEST_CASE("timestamps are UTC and stay within four-digit years") {
+  CHECK(TimestampText(0) == "1970-01-01 00:00:00 UTC");
+  CHECK(TimestampText(-1) == "1970-01-01 00:00:00 UTC");
+  CHECK(TimestampText(951'827'696'999'999) == "2000-02-29 12:34:56 UTC");
+  CHECK(TimestampText(kSomeTime) == "2026-11-22 17:30:00 UTC");
+  CHECK(TimestampText(INT64_MAX) == "9999-12-31 23:59:59 UTC");
+  CHECK(TimestampText(INT64_MIN) == "1970-01-01 00:00:00 UTC");
+}
+
+TEST_CASE("a table says what it needs") {
+  for (const ShowWhat what : AllTables()) {
+    const bool own = what == ShowWhat::kVersion || what == ShowWhat::kHelp ||
+                     what == ShowWhat::kState || what == ShowWhat::kConfig;
+    CHECK(NeedsOf(what).pools == !own);
+    CHECK(NeedsOf(what).config == (what == ShowWhat::kConfig));
+    CHECK(NeedsOf(what).connections == (what == ShowWhat::kClients || what == ShowWhat::kServers));
+  }
+}
+
+}  // namespace
+}  // namespace pglynx::admin
