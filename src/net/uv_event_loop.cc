@@ -100,6 +100,7 @@ void UvEventLoop::Run() {
 void UvEventLoop::Stop() {
   uv_stop(&impl_->loop);
 }
+void UvEventLoop::FinishTurn() { impl_->EndTurn(); }
 TimePoint UvEventLoop::Now() {
   return impl_->Now();
 }

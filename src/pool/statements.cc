@@ -13,8 +13,13 @@ void StatementRef::Release() {
 
 StatementCache::~StatementCache() = default;
 
-StatementRef StatementCache::Get(std::string_view contents, uint32_t effects) {
-  const auto found = statements_.find(contents);
+StatementRef StatementCache::Get(std::string_view contents, const ParameterRef& settings,
+                                 uint32_t effects) {
+  std::string key(contents);
+  // Interned sets are told apart by identity; the statement keeps its own alive.
+  const ParameterSet* identity = &*settings;
+  key.append(reinterpret_cast<const char*>(&identity), sizeof identity);
+  const auto found = statements_.find(key);
   if (found != statements_.end()) {
     found->second->Unlink();
     return StatementRef(*found->second);
@@ -22,19 +27,28 @@ StatementRef StatementCache::Get(std::string_view contents, uint32_t effects) {
   auto statement = std::make_unique<Statement>();
   statement->id = next_id_++;
   statement->name = std::string(kNamePrefix) + std::to_string(statement->id);
-  statement->contents = contents;
+  statement->key = std::move(key);
+  statement->contents_bytes = contents.size();
+  statement->settings = settings;
   statement->cache = this;
   statement->effects = effects;
   Statement& made = *statement;
-  statements_.emplace(made.contents, std::move(statement));  // the key points into the value
+  by_id_.emplace(made.id, &made);
+  statements_.emplace(made.key, std::move(statement));  // the key points into the value
   return StatementRef(made);
+}
+
+void StatementCache::SetProven(uint64_t id, bool proven) {
+  const auto found = by_id_.find(id);
+  if (found != by_id_.end()) found->second->proven = proven;
 }
 
 void StatementCache::OnUnused(Statement& statement) {
   unused_.PushBack(statement);
   if (unused_.size() <= kUnusedMax) return;
-  const auto oldest = statements_.find(unused_.front()->contents);
+  const auto oldest = statements_.find(unused_.front()->key);
   PGLYNX_CHECK(oldest != statements_.end());
+  by_id_.erase(oldest->second->id);
   statements_.erase(oldest);
 }
 
@@ -51,15 +65,21 @@ void ServerStatements::Sent(uint64_t id) {
   by_id_[id] = by_use_.insert(by_use_.end(), id);
 }
 
-void ServerStatements::Confirm() {
-  if (!unconfirmed_.empty()) unconfirmed_.erase(unconfirmed_.begin());
+uint64_t ServerStatements::Confirm() {
+  if (unconfirmed_.empty()) return 0;
+  const uint64_t id = unconfirmed_.front();
+  unconfirmed_.erase(unconfirmed_.begin());
+  return id;
 }
 
-void ServerStatements::Undo(uint32_t count) {
+uint64_t ServerStatements::Undo(uint32_t count) {
   const size_t undone = std::min<size_t>(count, unconfirmed_.size());
+  if (undone == 0) return 0;
+  const uint64_t first = unconfirmed_.front();
   for (size_t i = 0; i < undone; ++i) Erase(unconfirmed_[i]);
   unconfirmed_.erase(unconfirmed_.begin(),
                      unconfirmed_.begin() + static_cast<std::ptrdiff_t>(undone));
+  return first;
 }
 
 uint64_t ServerStatements::EvictAbove(size_t max) {

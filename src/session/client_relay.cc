@@ -84,6 +84,7 @@ size_t ClientSession::ConsumeInput(std::string_view bytes) {
   }
   if (state_ == State::kClosed) return bytes.size() - rest.size();
   FlushToServer();
+  ForwardToClient();
   if (terminate_seen_ && state_ == State::kActive && !lease_->tracker().empty()) {
     // What was sent before Terminate is carried out, as Postgres does.
     stream_->FinishAndClose();
@@ -109,7 +110,7 @@ bool ClientSession::OnClientMessage(const FrameScanner::Item& item) {
     return true;
   }
   if (!lease_) {
-    if (HandledWithoutServer(item.type)) return true;
+    if (HandledWithoutServer(item)) return true;
     bool denied = false;
     if (!AcquireServer(item.type, &denied)) return denied;
   }
@@ -126,17 +127,42 @@ bool ClientSession::OnClientMessage(const FrameScanner::Item& item) {
   return true;
 }
 
-bool ClientSession::HandledWithoutServer(char type) {
+bool ClientSession::HandledWithoutServer(const FrameScanner::Item& item) {
+  const char type = item.type;
+  if (type == 'P' && !skip_to_sync_) return ParsedWithoutServer(item);
   if (type == 'S') {
     skip_to_sync_ = false;
-    std::string reply;
-    wire::AppendReadyForQuery(reply, 'I');
-    stream_->Write(reply);
+    wire::AppendReadyForQuery(NewLocalReply(), 'I');
     return true;
   }
   // "Extended Query": after an error, messages are read and discarded until a Sync.
   // Flush has nothing to flush; late CopyData and its ends are ignored by Postgres too.
   return skip_to_sync_ || type == 'H' || type == 'c' || type == 'f';
+}
+
+// A named statement that a server of this pool has accepted before is prepared without one:
+// it will be prepared where it is used first. Drivers that prepare ahead take no server for
+// it, and cannot block themselves on a pool whose servers their own transactions hold.
+bool ClientSession::ParsedWithoutServer(const FrameScanner::Item& item) {
+  if (!SharesStatements()) return false;
+  ByteReader reader(Body(item));
+  const std::string_view name = reader.CString();
+  const std::string_view contents = reader.rest();
+  const std::string_view text = reader.CString();
+  if (!reader.ok() || name.empty()) return false;
+  const sql::StateEffects effects = JudgeText(text);
+  if (effects.Pins() || effects.Has(sql::StateEffect::kReadsSequences)) return false;
+  if (statements_ == nullptr) statements_ = std::make_unique<PreparedStatements>();
+  const uint32_t statements_max = table_.world().config->general.max_client_statements;
+  if (statements_->Find(name) != nullptr || statements_->size() >= statements_max) return false;
+  pool::StatementRef statement = pool_.statements().Get(
+      contents, table_.scratch().text_settings.Of(wanted_).identity, effects.bits());
+  if (!statement->proven) return false;
+  ++pool_.stats().client_parse_count;
+  statements_->Add(name, std::move(statement));
+  statements_->Settle();
+  NewLocalReply().assign("1\0\0\0\4", wire::kHeaderBytes);  // ParseComplete
+  return true;
 }
 
 bool ClientSession::AcquireServer(char type, bool* denied) {
@@ -159,14 +185,13 @@ void ClientSession::DenyWithoutServer(char type, const Error& error) {
     Fatal(error);
     return;
   }
-  std::string reply;
+  std::string& reply = NewLocalReply();
   wire::AppendErrorResponse(reply, wire::Severity::kError, error);
   if (type == 'Q' || type == 'F') {
     wire::AppendReadyForQuery(reply, 'I');
   } else {
     skip_to_sync_ = true;
   }
-  stream_->Write(reply);
 }
 
 // Between requests: brings the server to this client's settings, in front of the next
@@ -249,10 +274,10 @@ void ClientSession::ForwardClientMessage(const FrameScanner::Item& item) {
 }
 
 sql::StateEffects ClientSession::JudgeText(std::string_view text) const {
-  const std::string* strings = wanted_->Find("standard_conforming_strings");
-  const auto syntax = strings != nullptr && *strings == "off" ? sql::StringSyntax::kBackslash
-                                                              : sql::StringSyntax::kStandard;
-  return sql::Judge(text, syntax, ReportedParameters(pool_));
+  const TextSettings& settings = table_.scratch().text_settings.Of(wanted_);
+  sql::StateEffects effects = sql::Judge(text, settings.syntax, ReportedParameters(pool_));
+  if (!settings.judgeable) effects.Add(sql::StateEffect::kUnjudged);
+  return effects;
 }
 
 bool ClientSession::Admit(sql::StateEffects effects, Request denial) {
@@ -374,7 +399,8 @@ void ClientSession::OnNamedParse(std::string_view name, std::string_view content
                                                      statements_max)});
     return;
   }
-  pool::StatementRef statement = pool_.statements().Get(contents, effects.bits());
+  pool::StatementRef statement = pool_.statements().Get(
+      contents, table_.scratch().text_settings.Of(wanted_).identity, effects.bits());
   std::string& message = batch.NewOwned();
   if (lease_->memory().statements.Touch(statement->id)) {
     // Answered in its place in the pipeline: CloseComplete, shown as ParseComplete.
@@ -396,7 +422,7 @@ std::string_view ClientSession::NameOnServer(std::string_view name) {
   if (!lease_->memory().statements.Touch(statement->id)) {
     WriteBatch& batch = table_.scratch().to_server;
     std::string& parse = batch.NewOwned();
-    wire::AppendParse(parse, statement->name, statement->contents);
+    wire::AppendParse(parse, statement->name, statement->contents());
     batch.AddOwned(parse);
     lease_->memory().statements.Sent(statement->id);
     lease_->tracker().Sent(Request::kHiddenParse);

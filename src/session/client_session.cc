@@ -123,6 +123,7 @@ void ClientSession::OnWaitFailed(const Error& error) {
   // The message that waits is whole, or a large Bind whose tail is then dropped.
   input_.Consume(item.bytes.size());
   DenyWithoutServer(item.type, error);
+  if (state_ != State::kClosed) ForwardToClient();
   if (state_ != State::kClosed && !input_.empty()) ConsumeHeldInput();
 }
 
@@ -179,11 +180,8 @@ void ClientSession::EndNow(const Error& error) {
 
 void ClientSession::Fatal(const Error& error) {
   Log(LogLevel::kInfo, "client connection closed", error.detail);
-  if (state_ != State::kDraining) {
-    std::string message;
-    wire::AppendErrorResponse(message, wire::Severity::kFatal, error);
-    stream_->Write(message);
-  }
+  wire::AppendErrorResponse(NewLocalReply(), wire::Severity::kFatal, error);
+  ForwardToClient();
   if (lease_ && !lease_->tracker().Quiet()) {
     if (!lease_->tracker().empty()) lease_->Cancel([] {});
     lease_->tracker().Doubt();

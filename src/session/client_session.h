@@ -121,7 +121,8 @@ class ClientSession final : public net::StreamListener,
   // False: the message must wait for a server and stays in the input.
   bool OnClientMessage(const wire::FrameScanner::Item& item);
   // Messages that need no server when none is held. True: dealt with.
-  bool HandledWithoutServer(char type);
+  bool HandledWithoutServer(const wire::FrameScanner::Item& item);
+  bool ParsedWithoutServer(const wire::FrameScanner::Item& item);
   // True: a server is held now. False: waiting, or the message was denied (then *denied).
   bool AcquireServer(char type, bool* denied);
   void PrepareServer();
@@ -161,7 +162,10 @@ class ClientSession final : public net::StreamListener,
   void OnReadyForQuery(char status);
   void RestoreStartupParameters();
   void TakeBackStruck();
+  // Sends what has been gathered for the client.
   void ForwardToClient();
+  // A message of our own, to be filled in now and sent with the next ForwardToClient.
+  std::string& NewLocalReply();
   void AfterReplies();
   void ServerBroken(const Error& error);
 

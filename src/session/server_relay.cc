@@ -72,15 +72,20 @@ void ClientSession::OnServerData(std::span<char> bytes) {
 
 void ClientSession::ForwardToClient() {
   WriteBatch& batch = table_.scratch().to_client;
+  batch.CloseOwned();
   if (!batch.empty() && state_ != State::kDraining) {
     pool_.stats().bytes_sent += batch.bytes();
     stream_->Write(batch.chunks());
-    if (stream_->pending_bytes() > net::Stream::kHighWatermark && !server_paused_) {
+    if (lease_ && stream_->pending_bytes() > net::Stream::kHighWatermark && !server_paused_) {
       server_paused_ = true;
       lease_->PauseReading();
     }
   }
   batch.Clear();
+}
+
+std::string& ClientSession::NewLocalReply() {
+  return table_.scratch().to_client.OpenOwned();
 }
 
 ClientSession::Fate ClientSession::OnServerMessage(char* bytes, const FrameScanner::Item& item) {
@@ -94,7 +99,9 @@ ClientSession::Fate ClientSession::OnServerMessage(char* bytes, const FrameScann
   const char status = item.type == 'Z' && !body.empty() ? body[0] : '\0';
   switch (tracker.Reply(item.type, status)) {
     case Verdict::kSwallow:
-      if (head == Request::kHiddenParse) lease_->memory().statements.Confirm();
+      if (head == Request::kHiddenParse) {
+        pool_.statements().SetProven(lease_->memory().statements.Confirm(), true);
+      }
       return Fate::kSwallow;
     case Verdict::kAsParseComplete:
       statements_->Settle();
@@ -115,7 +122,7 @@ ClientSession::Fate ClientSession::OnServerMessage(char* bytes, const FrameScann
   } else if (item.type == 'Z') {
     OnReadyForQuery(status);
   } else if (head == Request::kNamedParse && item.type == '1') {
-    lease_->memory().statements.Confirm();
+    pool_.statements().SetProven(lease_->memory().statements.Confirm(), true);
     statements_->Settle();
   } else if (head == Request::kNamedClose && item.type == '3') {
     statements_->Settle();
@@ -151,7 +158,9 @@ void ClientSession::TakeBackStruck() {
   const wire::ReplyTracker::Struck struck = lease_->tracker().TakeStruck();
   pool::ServerMemory& memory = lease_->memory();
   if (struck.statements > 0 && statements_ != nullptr) statements_->Undo(struck.statements);
-  if (struck.server_parses > 0) memory.statements.Undo(struck.server_parses);
+  if (struck.server_parses > 0) {
+    pool_.statements().SetProven(memory.statements.Undo(struck.server_parses), false);
+  }
   if (struck.unnamed_parses > 0) unnamed_.clear();
   if (struck.unnamed_parses + struck.hidden_unnamed > 0) {
     memory.unnamed_statement_of = ~uint64_t{0};  // whose it holds now cannot be told

@@ -32,7 +32,7 @@ bool EqualInConstantTime(std::string_view left, std::string_view right) {
 
 SessionTable::SessionTable(SessionWorld& world)
     : world_(world),
-      scratch_(std::make_unique<RelayScratch>()),
+      scratch_(std::make_unique<RelayScratch>(world.parameters)),
       mock_secret_(world.random.Bytes(kMockSecretBytes)) {}
 
 SessionTable::~SessionTable() = default;

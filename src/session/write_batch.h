@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace pglynx::session {
@@ -16,6 +17,7 @@ class WriteBatch {
  public:
   // Appends bytes that stay valid until the batch is sent; joins what is contiguous.
   void Add(std::string_view bytes) {
+    CloseOwned();
     if (bytes.empty()) return;
     if (!chunks_.empty() && chunks_.back().data() + chunks_.back().size() == bytes.data()) {
       chunks_.back() = {chunks_.back().data(), chunks_.back().size() + bytes.size()};
@@ -31,9 +33,20 @@ class WriteBatch {
   }
   // Precondition: `text` came from NewOwned and is not changed any more.
   void AddOwned(const std::string& text) { Add(text); }
+  // A string whose contents belong at this place of the batch, to be filled in before the
+  // next OpenOwned, Add or CloseOwned.
+  std::string& OpenOwned() {
+    CloseOwned();
+    open_ = &NewOwned();
+    return *open_;
+  }
+  void CloseOwned() {
+    if (open_ != nullptr) Add(*std::exchange(open_, nullptr));
+  }
 
   void Clear() {
     chunks_.clear();
+    open_ = nullptr;
     for (size_t i = 0; i < owned_used_; ++i) {
       owned_[i].clear();
       if (owned_[i].capacity() > kKeptBytesMax) owned_[i].shrink_to_fit();
@@ -51,6 +64,7 @@ class WriteBatch {
 
   std::vector<std::string_view> chunks_;
   std::deque<std::string> owned_;  // addresses stay
+  std::string* open_ = nullptr;
   size_t owned_used_ = 0;
   size_t bytes_ = 0;
 };

@@ -271,7 +271,7 @@ Token Lexer::Number(const char* start) {
     }
   }
   const char* at = digits(start, is_decimal);
-  // "1..2" is two numbers in the grammar of the server's procedural languages.
+  // "1..2" is a range in the server's procedural languages, and so its scanner knows "..".
   if (at != end_ && *at == '.' && (end_ - at < 2 || at[1] != '.')) at = digits(at + 1, is_decimal);
   if (end_ - at >= 2 && Lower(*at) == 'e') {
     const bool has_sign = at[1] == '+' || at[1] == '-';
@@ -303,7 +303,9 @@ Token Lexer::Punctuation(const char* start) {
   const char next = at_ == end_ ? '\0' : *at_;
   switch (*start) {
     case '.':
-      return Is(next, kDigit) ? Number(start) : Make(TokenKind::kDot, start);
+      if (Is(next, kDigit)) return Number(start);
+      if (next == '.') ++at_;
+      return Make(TokenKind::kDot, start);
     case ',':
       return Make(TokenKind::kComma, start);
     case ';':

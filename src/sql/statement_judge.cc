@@ -1,7 +1,5 @@
 #include "sql/statement_judge.h"
 
-#include <array>
-
 #include "sql/harmless_functions.h"
 #include "sql/keywords.h"
 #include "sql/name_table.h"
@@ -231,9 +229,12 @@ Opener StatementJudge::JudgeParenthesis(const Name& name) {
         return is_distinct_on ? Opener::kPrefix : Opener::kOther;
       }
       case KeywordClass::kColumn:
+        // TREAT(x AS t) calls a function named as the type is.
+        if (IsWord(name.first, "treat")) effects_.Add(StateEffect::kFunction);
         return Opener::kOther;
       case KeywordClass::kUnreserved:
         if (IsWord(name.first, "operator") && IsOperatorSyntax()) return Opener::kPrefix;
+        if (IsWord(name.first, "insert") && IsMergeInsert()) return Opener::kOther;
         break;
       case KeywordClass::kTypeOrFunction:
       case KeywordClass::kNone:
@@ -256,6 +257,20 @@ bool StatementJudge::IsOperatorSyntax() const {
     next = ahead.Next();
   }
   return next.kind == TokenKind::kOperator && ahead.Next().kind == TokenKind::kCloseParen;
+}
+
+// MERGE ... THEN INSERT (a, b) VALUES, and not CASE WHEN a THEN insert(b) END. Looks no
+// further than the next parenthesis, so that no text is looked at again and again.
+bool StatementJudge::IsMergeInsert() const {
+  if (!surroundings_.before().Is("then")) return false;
+  Lexer ahead = lexer_;
+  TokenKind kind = TokenKind::kComma;
+  while (IsName(kind) || kind == TokenKind::kComma || kind == TokenKind::kDot) {
+    kind = ahead.Next().kind;
+  }
+  if (kind != TokenKind::kCloseParen) return false;
+  const Token next = ahead.Next();
+  return IsWord(next, "values") || IsWord(next, "overriding");
 }
 
 void StatementJudge::Advance() {

@@ -36,6 +36,7 @@ class StatementJudge {
   void JudgeListEnd(std::string_view word);
   Opener JudgeParenthesis(const Name& name);
   [[nodiscard]] bool IsOperatorSyntax() const;
+  [[nodiscard]] bool IsMergeInsert() const;
 
   // statement_commands.cc
   void Command();

@@ -19,13 +19,18 @@ constexpr auto kDefinedWordTable = MakeNameTable<CountNames(kDefinedWords)>(kDef
 
 // Unreserved words behind which an expression may begin.
 constexpr std::string_view kExpressionWords =
-    "by content document escape groups key passing path range ref return rows value version zone";
+    "by content document escape first groups key next passing path range ref return rows value "
+    "version zone";
 constexpr auto kExpressionWordTable = MakeNameTable<CountNames(kExpressionWords)>(kExpressionWords);
+
+// What may stand before JOIN besides a table.
+constexpr std::string_view kJoinKinds = "cross full inner left natural outer right";
+constexpr auto kJoinKindTable = MakeNameTable<CountNames(kJoinKinds)>(kJoinKinds);
 
 // Words that may name a function but take parentheses in the grammar, too. The
 // enumeration is in the order of the text.
 constexpr std::string_view kListTakers =
-    "by conflict cube rollup first next ilike join set insert key materialized sets varying zone "
+    "by conflict cube rollup first next ilike join set key materialized sets varying zone "
     "stdin stdout force_quote force_not_null force_null";
 constexpr auto kListTakerTable = MakeNameTable<CountNames(kListTakers)>(kListTakers);
 
@@ -39,7 +44,6 @@ enum class ListTaker : int8_t {
   kIlike,
   kJoin,
   kSet,
-  kInsert,
   kKey,
   kMaterialized,
   kSets,
@@ -123,12 +127,11 @@ bool Surroundings::FollowsOperand() const {
   }
 }
 
-// Behind the name of a table, which may be an unreserved word, or one of LEFT, CROSS and
-// the like. Names that are no words at all were seen by FollowsOperand.
+// Behind the name of a table or column that is an unreserved word. Names that are no words
+// of the grammar at all were seen by FollowsOperand.
 bool Surroundings::FollowsRelation() const {
-  if (before().token.kind != TokenKind::kWord) return false;
-  const KeywordClass relation = ClassOf(before().token.text());
-  return (relation == KeywordClass::kUnreserved || relation == KeywordClass::kTypeOrFunction) &&
+  return before().token.kind == TokenKind::kWord &&
+         ClassOf(before().token.text()) == KeywordClass::kUnreserved &&
          !kExpressionWordTable.Contains(before().token.text());
 }
 
@@ -150,11 +153,10 @@ bool Surroundings::IsWordBeforeList(std::string_view word) const {
     case ListTaker::kNext:
       return before().Is("fetch");
     case ListTaker::kIlike:
-    case ListTaker::kJoin:
     case ListTaker::kSet:
       return FollowsRelation();
-    case ListTaker::kInsert:  // MERGE ... WHEN NOT MATCHED THEN INSERT (a)
-      return before().Is("then");
+    case ListTaker::kJoin:
+      return FollowsRelation() || kJoinKindTable.Contains(before().token.text());
     case ListTaker::kKey:
       return before().Is("primary") || before().Is("foreign");
     case ListTaker::kMaterialized:

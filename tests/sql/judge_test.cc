@@ -231,10 +231,10 @@ TEST_CASE("Judge finds a call among random words") {
   // Pieces of statements in random order. Where the call of set_config stands behind
   // what an expression can begin with, it must be found, whatever is around it.
   const char* const pieces[] = {
-      "SELECT", "a",    "FROM",  "t",        "(",      ")",   ",",      "AS",     "WITH",
-      "INTO",   "ON",   "USING", "GROUP",    "BY",     "'x'", "1",      "$1",     ".",
-      "JOIN",   "SET",  "x.y",   "\"q\"",    "::",     "int", "ROLLUP", "lower(", "DISTINCT",
-      "COPY",   "TEMP", "DO",    "CONFLICT", "VALUES", "[",   "]",      "*",      "EXECUTE"};
+      "SELECT", "a",   "FROM",     "t",      "(",   ")",      ",",      "AS",       "WITH",
+      "INTO",   "ON",  "USING",    "GROUP",  "BY",  "'x'",    "1",      "$1",       "JOIN",
+      "SET",    "x.y", "\"q\"",    "::",     "int", "ROLLUP", "lower(", "DISTINCT", "COPY",
+      "TEMP",   "DO",  "CONFLICT", "VALUES", "[",   "]",      "*",      "EXECUTE"};
   const char* const leads[] = {"SELECT ", "= ",         "+ ",      "WHERE ",  "AND ",
                                "NOT ",    "THEN ",      "WHEN ",   "ELSE ",   "OR ",
                                "LIMIT ",  "RETURNING ", "HAVING ", "BETWEEN "};

@@ -57,8 +57,8 @@ enum class ShowWhat : uint8_t {
 
 enum class ShutdownMode : uint8_t {
   kImmediate,       // every connection is closed at once
-  kWaitForServers,  // no new work; ends when no server connection is in use
-  kWaitForClients,  // no new clients; ends when the last one leaves
+  kWaitForServers,  // ends when no server connection is in use
+  kWaitForClients,  // ends when the last client leaves
 };
 
 struct Command {

@@ -23,6 +23,8 @@ class UvEventLoop final : public EventLoop, public Connector {
   // Runs until Stop().
   void Run();
   void Stop();
+  // Runs what is posted and deletes what is due, for an orderly end outside of Run().
+  void FinishTurn();
 
   TimePoint Now() override;
   int64_t WallClockMicros() override;

@@ -3,10 +3,12 @@
 // Protocol-level prepared statements in transaction mode: what clients prepared, shared by
 // text, and what each server holds.
 //
-// `StatementCache`, one per pool: a Parse's query and parameter types → one `Statement` with
-// a name of ours. Clients refer to it by counted references; a statement without any is
-// kept for a while (kUnusedMax of them), since applications reconnect and prepare the same
-// things again.
+// `StatementCache`, one per pool: a Parse's query and parameter types, under the settings by
+// which the server reads them → one `Statement` with a name of ours. The settings belong to
+// it because Postgres reads literals when it parses: '2026-01-02'::timestamptz is one instant
+// under one TimeZone and another under the next. Clients refer to a statement by counted
+// references; one without any is kept for a while (kUnusedMax of them), since applications
+// reconnect and prepare the same things again.
 //
 // `ServerStatements`, one per server connection: which statements it holds, least recently
 // used first.
@@ -21,18 +23,27 @@
 #include <vector>
 
 #include "pglynx/core/intrusive_list.h"
+#include "pglynx/pool/parameters.h"
 
 namespace pglynx::pool {
 
 class StatementCache;
 
 struct Statement : ListNode<Statement> {
+  // Parse's body behind the name: query, NUL, type count, type OIDs.
+  [[nodiscard]] std::string_view contents() const {
+    return std::string_view(key).substr(0, contents_bytes);
+  }
+
   uint64_t id = 0;
-  std::string name;      // on every server: "pglynx_<id>"
-  std::string contents;  // Parse's body behind the name: query, NUL, type count, type OIDs
+  std::string name;  // on every server: "pglynx_<id>"
+  std::string key;   // contents, and the identity of `settings`
+  size_t contents_bytes = 0;
+  ParameterRef settings;  // under which it was parsed
   StatementCache* cache = nullptr;
   uint32_t references = 0;
   uint32_t effects = 0;  // sql::StateEffects of its text, kept for whoever judged it
+  bool proven = false;   // a server has accepted it, and none has refused it since
 };
 
 class StatementRef {
@@ -71,8 +82,11 @@ class StatementCache {
   StatementCache(const StatementCache&) = delete;
   StatementCache& operator=(const StatementCache&) = delete;
 
-  // The statement of these contents, made if it is new; `effects` follow from the contents.
-  StatementRef Get(std::string_view contents, uint32_t effects);
+  // The statement of these contents under these settings, made if it is new; `effects`
+  // follow from the contents.
+  StatementRef Get(std::string_view contents, const ParameterRef& settings, uint32_t effects);
+  // What a server said to the Parse of this statement. Unknown ids are ignored.
+  void SetProven(uint64_t id, bool proven);
 
   [[nodiscard]] size_t size() const { return statements_.size(); }
 
@@ -81,6 +95,7 @@ class StatementCache {
   void OnUnused(Statement& statement);
 
   std::unordered_map<std::string_view, std::unique_ptr<Statement>> statements_;
+  std::unordered_map<uint64_t, Statement*> by_id_;
   IntrusiveList<Statement> unused_;  // oldest first
   uint64_t next_id_ = 1;
 };
@@ -91,10 +106,10 @@ class ServerStatements {
   bool Touch(uint64_t id);
   // A Parse of it was sent. Forgotten again by Undo() if the server never did it.
   void Sent(uint64_t id);
-  // The oldest Parse sent is done.
-  void Confirm();
-  // The oldest `count` Parses sent were never done.
-  void Undo(uint32_t count);
+  // The oldest Parse sent is done: returns its id, 0 if none was sent.
+  uint64_t Confirm();
+  // The oldest `count` Parses sent were never done; returns the id of the first.
+  uint64_t Undo(uint32_t count);
   // Drops the least recently used one and returns its id, where more than `max` are held
   // and none is unconfirmed; else 0.
   uint64_t EvictAbove(size_t max);

@@ -40,7 +40,7 @@ enum class TokenKind : uint8_t {
   kNumber,         // 1, 1.5e3, 0x1f, 1_000
   kParameter,      // $1
   kOperator,       // a run of operator characters, such as = or ->>
-  kDot,
+  kDot,            // . and ..
   kComma,
   kColon,     // : and :=
   kTypecast,  // ::

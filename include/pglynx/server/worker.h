@@ -1,0 +1,105 @@
+#pragma once
+
+// One loop and all it owns: listeners, clients, pools, console. The place where the modules
+// are joined. Owner: main.
+//
+//   Worker worker(log, path, std::move(config));
+//   if (Status started = worker.Listen(); !started) return Complain(started.error());
+//   worker.Run();    // until the last client has left after a stop
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "pglynx/admin/console_table.h"
+#include "pglynx/backend/cancel.h"
+#include "pglynx/backend/server_launcher.h"
+#include "pglynx/config/config.h"
+#include "pglynx/core/log.h"
+#include "pglynx/core/random.h"
+#include "pglynx/net/uv_event_loop.h"
+#include "pglynx/pool/pool.h"
+#include "pglynx/session/session_table.h"
+#include "pglynx/session/session_world.h"
+
+namespace pglynx::server {
+
+class Worker final : public session::SessionHost,
+                     public admin::ConsoleHost,
+                     public admin::ConsoleUsers {
+ public:
+  Worker(StderrLog& log, std::string config_path, config::Config config);
+  ~Worker() override;
+
+  // Opens the listeners and the console's. Fails with the address and the cause.
+  Status Listen();
+  void Run();
+
+  // SIGTERM and SIGINT: the first ends clients between transactions, the second all.
+  void OnStopSignal();
+  // SIGQUIT.
+  void StopNow();
+  // SIGHUP: reloads, and logs what changed or what is wrong.
+  void OnReloadSignal();
+
+  // --- SessionHost ---
+  pool::Pool& PoolFor(const session::UserEntry& user, std::string_view database) override;
+  void OpenConsole(std::unique_ptr<net::Stream> stream, std::string unread) override;
+  // --- ConsoleHost ---
+  pool::Snapshot TakeSnapshot(admin::WhatToInclude what) override;
+  std::vector<config::ConfigRow> ConfigRows() override;
+  Result<std::vector<std::string>> Reload() override;
+  void Shutdown(admin::ShutdownMode mode) override;
+  std::string_view version() override;
+  // --- ConsoleUsers ---
+  std::optional<Known> FindConsoleUser(std::string_view name) override;
+
+ private:
+  struct PoolEntry {
+    std::string config_pool;  // its name in the file, "*" for any
+    std::unique_ptr<backend::Launcher> launcher;
+    std::unique_ptr<pool::Pool> pool;
+  };
+  using PoolKey = std::pair<std::string, std::string>;  // database as asked for, user
+
+  void ApplyGlobalSettings();
+  void MakeConsoleCredentials();
+  void ApplyToPools();
+  [[nodiscard]] bool ServersChanged(const PoolEntry& entry,
+                                    const backend::ServerTarget& target) const;
+  void DropUnusedPools();
+  void OnShutdownDeadline();
+  void OnStatsTick();
+  void OnWatchdog();
+
+  StderrLog& log_;
+  const std::string config_path_;
+  std::shared_ptr<const config::Config> config_;
+  SystemRandom random_;
+  net::UvEventLoop loop_;
+  pool::ParameterTable parameters_;
+  pool::IdSource ids_;
+  backend::CancelSenders cancels_;
+  backend::BackendWorld backend_world_;
+  std::map<PoolKey, PoolEntry> pools_;
+  std::vector<PoolEntry> removed_pools_;  // by a reload; gone when their last client is
+  session::SessionWorld session_world_;
+  std::unique_ptr<session::SessionTable> sessions_;
+  auth::Credential admin_credential_;
+  std::map<std::string, auth::Credential> stats_credentials_;
+  std::unique_ptr<admin::ConsoleTable> consoles_;
+  std::vector<std::unique_ptr<net::Listener>> listeners_;
+  std::vector<std::unique_ptr<net::Listener>> console_listeners_;
+  bool stopping_ = false;
+  TimePoint stats_tick_at_{};
+  Timer stop_timer_ = MemberTimer<&Worker::StopNow>(this);
+  Timer shutdown_timer_ = MemberTimer<&Worker::OnShutdownDeadline>(this);
+  Timer stats_timer_ = MemberTimer<&Worker::OnStatsTick>(this);
+  Timer watchdog_timer_ = MemberTimer<&Worker::OnWatchdog>(this);
+};
+
+}  // namespace pglynx::server

@@ -1,0 +1,23 @@
+#pragma once
+
+// From the configuration to what a pool and its launcher take. Pure functions.
+
+#include <string_view>
+
+#include "pglynx/backend/server_launcher.h"
+#include "pglynx/config/config.h"
+#include "pglynx/pool/pool.h"
+
+namespace pglynx::server {
+
+// `database` as the client asked for it: in the pool "*" it names the server's database too.
+pool::PoolSettings SettingsOf(const config::Config& config, const config::Pool& pool,
+                              const config::PoolUser& user, std::string_view database);
+backend::ServerTarget TargetOf(const config::Pool& pool, const config::PoolUser& user,
+                               std::string_view database);
+
+// nullptr where the configuration has no such pool or user (any more).
+const config::Pool* FindPool(const config::Config& config, std::string_view name);
+const config::PoolUser* FindUser(const config::Pool& pool, std::string_view name);
+
+}  // namespace pglynx::server
