@@ -122,24 +122,12 @@ class ClientSession final : public net::StreamListener,
   bool OnClientMessage(const wire::FrameScanner::Item& item);
   // Messages that need no server when none is held. True: dealt with.
   bool HandledWithoutServer(const wire::FrameScanner::Item& item);
-  bool ParsedWithoutServer(const wire::FrameScanner::Item& item);
   // True: a server is held now. False: waiting, or the message was denied (then *denied).
   bool AcquireServer(char type, bool* denied);
   void PrepareServer();
   void ForwardClientMessage(const wire::FrameScanner::Item& item);
   void OnQuery(const wire::FrameScanner::Item& item);
-  void OnParse(const wire::FrameScanner::Item& item);
-  void OnNamedParse(std::string_view name, std::string_view contents, sql::StateEffects effects);
-  void OnBind(const wire::FrameScanner::Item& item);
-  void OnDescribe(const wire::FrameScanner::Item& item);
-  void OnCloseStatement(const wire::FrameScanner::Item& item);
-  // The statement's name on this server, prepared there if it was not. Empty: unknown to
-  // the client.
-  std::string_view NameOnServer(std::string_view name);
-  void EnsureUnnamedStatement();
-  // Adds the message with its statement name replaced.
-  void AddRenamed(const wire::FrameScanner::Item& item, size_t name_at, size_t name_bytes,
-                  std::string_view new_name);
+
   sql::StateEffects JudgeText(std::string_view text) const;
   // Notes what the statement may leave behind. False: it is refused (and denied on the
   // server by `denial`).
@@ -153,6 +141,20 @@ class ClientSession final : public net::StreamListener,
   // Answers a message that has no server: the error, and ReadyForQuery or skipping to Sync.
   void DenyWithoutServer(char type, const Error& error);
 
+  // --- client_statements.cc ---
+  bool ParsedWithoutServer(const wire::FrameScanner::Item& item);
+  void OnParse(const wire::FrameScanner::Item& item);
+  void OnNamedParse(std::string_view name, std::string_view contents, sql::StateEffects effects);
+  void OnBind(const wire::FrameScanner::Item& item);
+  void OnDescribe(const wire::FrameScanner::Item& item);
+  void OnCloseStatement(const wire::FrameScanner::Item& item);
+  // The statement's name on this server, prepared there if it was not. Empty: unknown to
+  // the client.
+  std::string_view NameOnServer(std::string_view name);
+  void EnsureUnnamedStatement();
+  // Adds the message with its statement name replaced.
+  void AddRenamed(const wire::FrameScanner::Item& item, size_t name_at, size_t name_bytes,
+                  std::string_view new_name);
   // --- server_relay.cc ---
   enum class Fate : uint8_t { kForward, kSwallow, kStop };
   Fate OnServerMessage(char* bytes, const wire::FrameScanner::Item& item);

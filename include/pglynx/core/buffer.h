@@ -4,7 +4,7 @@
 // holds something: an idle connection has none. `BlockPool` recycles its blocks; it
 // belongs to a loop and must outlive every Buffer that uses it.
 //
-// Blocks come in three sizes (4, 16, 64 kB); what is larger comes from the heap and goes
+// Blocks come in four sizes, 512 bytes (a waiting client's query) to 64 kB; what is larger comes from the heap and goes
 // back to it. The pool keeps at most kKeptBytesMax of free blocks.
 //
 //   Buffer input(pool);
@@ -21,8 +21,8 @@ namespace pglynx {
 
 class BlockPool {
  public:
-  static constexpr std::array<size_t, 3> kBlockBytes = {4096, 16384, 65536};
-  static constexpr size_t kKeptBytesMax = size_t{1} << 20U;
+  static constexpr std::array<size_t, 4> kBlockBytes = {512, 4096, 16384, 65536};
+  static constexpr size_t kKeptBytesMax = size_t{256} * 1024;
 
   BlockPool() = default;
   ~BlockPool();
