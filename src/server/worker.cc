@@ -10,7 +10,6 @@
 #include "pglynx/core/check.h"
 #include "pglynx/server/systemd.h"
 #include "pglynx/server/version.h"
-#include "server/pool_settings.h"
 
 namespace pglynx::server {
 namespace {
@@ -48,6 +47,7 @@ Worker::Worker(StderrLog& log, std::string config_path, config::Config config)
       loop_(log),
       cancels_(loop_, loop_),
       backend_world_{loop_, loop_, log_, random_, parameters_, cancels_},
+      pools_({backend_world_, ids_}, *config_),
       session_world_{.loop = loop_,
                      .log = log_,
                      .random = random_,
@@ -62,7 +62,7 @@ Worker::Worker(StderrLog& log, std::string config_path, config::Config config)
       loop_, log_, random_, *this, *this, config_->general.client_login_timeout});
   ApplyGlobalSettings();
   MakeConsoleCredentials();
-  ApplyToPools();
+  pools_.Apply(*config_, *sessions_);
 }
 
 // Clients give their servers back, servers leave their pools, and only then may pools go.
@@ -74,11 +74,8 @@ Worker::~Worker() {
   sessions_->EndNow(kShutdownError);
   sessions_.reset();
   consoles_.reset();
-  for (auto& [key, entry] : pools_) entry.pool->Shutdown(kShutdownError);
-  for (PoolEntry& entry : removed_pools_) entry.pool->Shutdown(kShutdownError);
+  pools_.Shutdown(kShutdownError);
   loop_.FinishTurn();
-  for (auto& [key, entry] : pools_) entry.pool.reset();
-  for (PoolEntry& entry : removed_pools_) entry.pool.reset();
 }
 
 Status Worker::Listen() {
@@ -116,83 +113,8 @@ void Worker::Run() {
   log_.Info("stopped");
 }
 
-// ----- pools -----
-
 pool::Pool& Worker::PoolFor(const session::UserEntry& user, std::string_view database) {
-  const PoolKey key(database, user.name);
-  const auto found = pools_.find(key);
-  if (found != pools_.end()) return *found->second.pool;
-  const config::Pool* pool_config = FindPool(*config_, user.pool);
-  PGLYNX_CHECK(pool_config != nullptr);  // the directory is made from this configuration
-  const config::PoolUser* user_config = FindUser(*pool_config, user.name);
-  PGLYNX_CHECK(user_config != nullptr);
-  PoolEntry entry;
-  entry.config_pool = pool_config->name;
-  entry.launcher = std::make_unique<backend::Launcher>(
-      backend_world_, TargetOf(*pool_config, *user_config, database));
-  entry.pool = std::make_unique<pool::Pool>(
-      pool::Pool::World{loop_, log_, *entry.launcher, parameters_, ids_},
-      SettingsOf(*config_, *pool_config, *user_config, database));
-  return *pools_.emplace(key, std::move(entry)).first->second.pool;
-}
-
-bool Worker::ServersChanged(const PoolEntry& entry, const backend::ServerTarget& target) const {
-  const backend::ServerTarget& now = entry.launcher->target();
-  return now.address != target.address || now.database != target.database ||
-         now.user != target.user || now.connect_query != target.connect_query ||
-         now.credential.kind() != target.credential.kind() ||
-         now.credential.secret().view() != target.credential.secret().view();
-}
-
-// Brings the pools to the configuration in force: those that are named exist, those that
-// are not any more end.
-void Worker::ApplyToPools() {
-  for (auto at = pools_.begin(); at != pools_.end();) {
-    const auto& [database, user_name] = at->first;
-    PoolEntry& entry = at->second;
-    const config::Pool* pool_config = FindPool(*config_, entry.config_pool);
-    const config::PoolUser* user =
-        pool_config != nullptr ? FindUser(*pool_config, user_name) : nullptr;
-    const bool shadowed = entry.config_pool == "*" && FindPool(*config_, database) != nullptr;
-    pool::PoolSettings settings;
-    if (user != nullptr) settings = SettingsOf(*config_, *pool_config, *user, database);
-    if (user == nullptr || shadowed ||
-        settings.session_mode != entry.pool->settings().session_mode) {
-      const Error ended = {ErrorCode::kAdminShutdown,
-                           fmt::format("terminating connection: pool {} was removed or changed "
-                                       "its mode at a reload",
-                                       entry.pool->Name())};
-      entry.pool->Shutdown(ended);
-      sessions_->EndWhenIdle(entry.pool.get(), ended);
-      removed_pools_.push_back(std::move(entry));
-      at = pools_.erase(at);
-      continue;
-    }
-    backend::ServerTarget target = TargetOf(*pool_config, *user, database);
-    const bool replace = ServersChanged(entry, target);
-    entry.launcher->SetTarget(std::move(target));
-    if (replace) entry.pool->ReplaceServers();
-    entry.pool->Apply(std::move(settings));
-    ++at;
-  }
-  for (const config::Pool& pool_config : config_->pools) {
-    if (pool_config.name == "*") continue;  // its pools are made when somebody asks
-    for (const config::PoolUser& user : pool_config.users) {
-      static_cast<void>(
-          PoolFor({.pool = pool_config.name, .name = user.username, .secret = {}, .credential = {}},
-                  pool_config.name));
-    }
-  }
-}
-
-void Worker::DropUnusedPools() {
-  std::erase_if(removed_pools_, [](const PoolEntry& entry) {
-    return entry.pool->clients == 0 && entry.pool->empty();
-  });
-  std::erase_if(pools_, [](const auto& item) {
-    const PoolEntry& entry = item.second;
-    return entry.config_pool == "*" && entry.pool->clients == 0 && entry.pool->empty();
-  });
+  return pools_.For(user, database);
 }
 
 // ----- settings -----
@@ -252,7 +174,7 @@ Result<std::vector<std::string>> Worker::Reload() {
   session_world_.users = session::UserDirectory(*config_, session_world_.users);
   ApplyGlobalSettings();
   MakeConsoleCredentials();
-  ApplyToPools();
+  pools_.Apply(*config_, *sessions_);
   for (const std::string& warning : config_->warnings) log_.Warn(warning);
   std::vector<std::string> lines = diff.Describe();
   for (const std::string& line : lines) log_.Info("reload: " + line);
@@ -330,16 +252,7 @@ pool::Snapshot Worker::TakeSnapshot(admin::WhatToInclude what) {
   snapshot.databases = static_cast<uint32_t>(config_->pools.size());
   snapshot.users = static_cast<uint32_t>(session_world_.users.size());
   sessions_->FillSnapshot(snapshot, connections);
-  for (const auto& [key, entry] : pools_) {
-    pool::PoolRow& row = snapshot.pools.emplace_back();
-    entry.pool->FillRow(row);
-    const backend::ServerTarget& target = entry.launcher->target();
-    row.host = target.address.host;
-    row.port = target.address.port;
-    row.server_database = target.database;
-    if (target.user != row.user) row.server_user = target.user;
-    if (connections) entry.pool->AppendServerRows(snapshot.servers);
-  }
+  pools_.FillSnapshot(snapshot, connections);
   return snapshot;
 }
 
@@ -354,8 +267,8 @@ std::string_view Worker::version() {
 // ----- time -----
 
 void Worker::OnStatsTick() {
-  for (auto& [key, entry] : pools_) entry.pool->stats_previous = entry.pool->stats();
-  DropUnusedPools();
+  pools_.StartStatsPeriod();
+  pools_.DropUnused();
   stats_tick_at_ = loop_.Now();
   loop_.Arm(stats_timer_, loop_.Now() + kStatsPeriod);
 }

@@ -4,8 +4,9 @@
 // holds something: an idle connection has none. `BlockPool` recycles its blocks; it
 // belongs to a loop and must outlive every Buffer that uses it.
 //
-// Blocks come in four sizes, 512 bytes (a waiting client's query) to 64 kB; what is larger comes from the heap and goes
-// back to it. The pool keeps at most kKeptBytesMax of free blocks.
+// Blocks come in four sizes, 512 bytes (a waiting client's query) to 64 kB; what is larger
+// comes from the heap and goes back to it. The pool keeps at most kKeptBytesMax of free
+// blocks.
 //
 //   Buffer input(pool);
 //   input.Append(bytes);

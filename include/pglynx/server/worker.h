@@ -12,7 +12,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "pglynx/admin/console_table.h"
@@ -23,6 +22,7 @@
 #include "pglynx/core/random.h"
 #include "pglynx/net/uv_event_loop.h"
 #include "pglynx/pool/pool.h"
+#include "pglynx/server/pools.h"
 #include "pglynx/session/session_table.h"
 #include "pglynx/session/session_world.h"
 
@@ -59,19 +59,8 @@ class Worker final : public session::SessionHost,
   std::optional<Known> FindConsoleUser(std::string_view name) override;
 
  private:
-  struct PoolEntry {
-    std::string config_pool;  // its name in the file, "*" for any
-    std::unique_ptr<backend::Launcher> launcher;
-    std::unique_ptr<pool::Pool> pool;
-  };
-  using PoolKey = std::pair<std::string, std::string>;  // database as asked for, user
-
   void ApplyGlobalSettings();
   void MakeConsoleCredentials();
-  void ApplyToPools();
-  [[nodiscard]] bool ServersChanged(const PoolEntry& entry,
-                                    const backend::ServerTarget& target) const;
-  void DropUnusedPools();
   void OnShutdownDeadline();
   void OnStatsTick();
   void OnWatchdog();
@@ -85,8 +74,7 @@ class Worker final : public session::SessionHost,
   pool::IdSource ids_;
   backend::CancelSenders cancels_;
   backend::BackendWorld backend_world_;
-  std::map<PoolKey, PoolEntry> pools_;
-  std::vector<PoolEntry> removed_pools_;  // by a reload; gone when their last client is
+  Pools pools_;
   session::SessionWorld session_world_;
   std::unique_ptr<session::SessionTable> sessions_;
   auth::Credential admin_credential_;

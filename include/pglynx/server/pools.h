@@ -1,0 +1,71 @@
+#pragma once
+
+// The pools of a loop, made from the configuration: one for each (database as clients ask
+// for it, user), with the launcher of its servers. Owner: Worker, or a simulation. Needs no
+// socket: what it runs on is in its World.
+//
+// Every pool that the configuration names exists; those of "*" are made when a client asks
+// and dropped when they are unused. A pool that a reload removes ends its clients between
+// transactions and is kept until the last has left.
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "pglynx/backend/server_launcher.h"
+#include "pglynx/config/config.h"
+#include "pglynx/pool/pool.h"
+#include "pglynx/session/user_directory.h"
+
+namespace pglynx::session {
+class SessionTable;
+}  // namespace pglynx::session
+
+namespace pglynx::server {
+
+class Pools {
+ public:
+  struct World {
+    backend::BackendWorld& backend;
+    pool::IdSource& ids;
+  };
+  // `config` must live until the next Apply. No pool exists before the first one.
+  Pools(World world, const config::Config& config);
+  ~Pools();
+  Pools(const Pools&) = delete;
+  Pools& operator=(const Pools&) = delete;
+
+  // Brings the pools to this configuration; see above for those that it does not name.
+  void Apply(const config::Config& config, session::SessionTable& sessions);
+  // The pool of this user of the directory; made if it is new.
+  pool::Pool& For(const session::UserEntry& user, std::string_view database);
+  void DropUnused();
+  // Fails every waiter with `error` and closes every free server.
+  void Shutdown(const Error& error);
+
+  void FillSnapshot(pool::Snapshot& snapshot, bool with_servers) const;
+  // SHOW STATS averages over the time since the last call.
+  void StartStatsPeriod();
+  [[nodiscard]] size_t size() const { return pools_.size(); }
+  void CheckInvariants() const;
+
+ private:
+  struct Entry {
+    std::string config_pool;  // its name in the file, "*" for any
+    std::unique_ptr<backend::Launcher> launcher;
+    std::unique_ptr<pool::Pool> pool;
+  };
+  using Key = std::pair<std::string, std::string>;  // database as asked for, user
+
+  [[nodiscard]] bool ServersChanged(const Entry& entry, const backend::ServerTarget& target) const;
+
+  World world_;
+  const config::Config* config_;
+  std::map<Key, Entry> pools_;
+  std::vector<Entry> removed_;
+};
+
+}  // namespace pglynx::server
