@@ -75,7 +75,7 @@ void Pools::Apply(const config::Config& config, session::SessionTable& sessions)
     if (pool_config.name == "*") continue;  // its pools are made when somebody asks
     for (const config::PoolUser& user : pool_config.users) {
       static_cast<void>(
-          PoolFor({.pool = pool_config.name, .name = user.username, .secret = {}, .credential = {}},
+          For({.pool = pool_config.name, .name = user.username, .secret = {}, .credential = {}},
                   pool_config.name));
     }
   }
