@@ -1,0 +1,538 @@
+// Goal: the pool's rules hold: first in, first out; never more servers than pool_size; a
+// server is handed on only if it is clean; a failed login is told at once and retried with
+// patience. Method: one case per rule in virtual time, then a seeded random run of 100,000
+// steps with the invariants after each.
+#include "pglynx/pool/pool.h"
+
+#include <deque>
+
+#include "pglynx/core/random.h"
+#include "support/catch.h"
+#include "support/fake_pool.h"
+
+using pglynx::Duration;
+using pglynx::ErrorCode;
+using pglynx::SeededRandom;
+using pglynx::pool::Pool;
+using pglynx::pool::PoolSettings;
+using pglynx::pool::ServerState;
+using pglynx::test::FakePool;
+using pglynx::test::FakeServer;
+using pglynx::test::FakeWaiter;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+struct Fixture : FakePool {
+  explicit Fixture(PoolSettings settings = Settings()) : pool(world(), std::move(settings)) {}
+  ~Fixture() { loop.EndTurn(); }
+
+  // A server that has logged in and is idle.
+  FakeServer& IdleServer() {
+    FakeWaiter client(99);
+    client.Ask(pool);
+    launcher.LogIn();
+    FakeServer& server = client.server();
+    client.Release();
+    return server;
+  }
+
+  Pool pool;
+};
+
+PoolSettings SettingsOfSize(uint32_t pool_size) {
+  PoolSettings settings = FakePool::Settings();
+  settings.pool_size = pool_size;
+  return settings;
+}
+
+}  // namespace
+
+TEST_CASE("Pool gives a released server to the client that waits longest") {
+  Fixture world(SettingsOfSize(1));
+  std::vector<uint64_t> order;
+  std::deque<FakeWaiter> clients;
+  for (uint64_t id = 1; id <= 5; ++id) {
+    clients.emplace_back(id).NoteIn(order);
+    clients.back().Ask(world.pool);
+  }
+  world.launcher.LogIn();
+  for (FakeWaiter& client : clients) {
+    REQUIRE(client.has_lease());
+    CHECK(client.server().client_id == client.client_id());
+    client.Release();
+    world.pool.CheckInvariants();
+  }
+  CHECK(order == std::vector<uint64_t>{1, 2, 3, 4, 5});
+  CHECK(world.launcher.launches == 1);
+  CHECK(world.pool.stats().server_assignment_count == 5);
+}
+
+TEST_CASE("Pool lets a new client wait behind those that wait already") {
+  Fixture world(SettingsOfSize(1));
+  FakeWaiter first(1);
+  FakeWaiter second(2);
+  FakeWaiter third(3);
+  first.Ask(world.pool);
+  world.launcher.LogIn();
+  second.Ask(world.pool);
+  third.Ask(world.pool);
+  first.Release();
+  CHECK(second.has_lease());
+  first.Ask(world.pool);
+  second.Release();
+  CHECK(third.has_lease());
+  CHECK_FALSE(first.has_lease());
+}
+
+TEST_CASE("Pool forgets a waiter that is destroyed") {
+  Fixture world(SettingsOfSize(1));
+  FakeWaiter second(2);
+  {
+    FakeWaiter first(1);
+    first.Ask(world.pool);
+    second.Ask(world.pool);
+  }
+  CHECK(world.pool.waiter_count() == 1);
+  world.launcher.LogIn();
+  CHECK(second.has_lease());
+}
+
+TEST_CASE("Pool opens one connection per waiting client, pool_size at most") {
+  Fixture world(SettingsOfSize(3));
+  std::deque<FakeWaiter> clients;
+  for (uint64_t id = 1; id <= 5; ++id) {
+    clients.emplace_back(id).Ask(world.pool);
+    CHECK(world.launcher.launches == std::min<uint64_t>(id, 3));
+  }
+  for (int login = 0; login < 3; ++login) world.launcher.LogIn();
+  CHECK(world.pool.waiter_count() == 2);
+  CHECK(world.launcher.launches == 3);
+  world.pool.CheckInvariants();
+}
+
+TEST_CASE("Pool tells every waiter of a failed login when no server is left") {
+  Fixture world;
+  FakeWaiter first(1);
+  FakeWaiter second(2);
+  FakeWaiter third(3);
+  first.Ask(world.pool);
+  second.Ask(world.pool);
+  third.Ask(world.pool);
+  world.launcher.RefuseLogin("no such role");
+  CHECK(first.failures.empty());  // the second login may still succeed
+  world.launcher.RefuseLogin("no such role");
+  for (FakeWaiter* client : {&first, &second, &third}) {
+    REQUIRE(client->failures.size() == 1);
+    CHECK(client->failures[0].detail == "no such role");
+  }
+  CHECK(world.pool.waiter_count() == 0);
+}
+
+TEST_CASE("Pool lets its clients wait after a failed login while another server lives") {
+  Fixture world;
+  FakeWaiter holder(1);
+  FakeWaiter client(2);
+  holder.Ask(world.pool);
+  world.launcher.LogIn();
+  client.Ask(world.pool);
+  world.launcher.RefuseLogin("too many connections");
+  CHECK(client.failures.empty());
+  holder.Release();
+  CHECK(client.has_lease());
+}
+
+TEST_CASE("Pool answers with the cause until it tries again") {
+  Fixture world;
+  FakeWaiter client(1);
+  client.Ask(world.pool);
+  world.launcher.RefuseLogin("refused");
+  client.Ask(world.pool);
+  CHECK(client.failures.size() == 2);
+  CHECK(client.failures[1].detail == "refused");
+  CHECK(world.launcher.launches == 1);
+  world.loop.Pass(seconds(1));
+  client.Ask(world.pool);
+  CHECK(world.launcher.launches == 2);
+  world.launcher.LogIn();
+  CHECK(client.has_lease());
+}
+
+TEST_CASE("Pool doubles the time between failed logins up to server_retry_max") {
+  Fixture world;
+  FakeWaiter client(1);
+  for (const int wait : {1, 2, 4, 8, 8}) {
+    client.Ask(world.pool);
+    world.launcher.RefuseLogin("refused");
+    const size_t launches = world.launcher.launches;
+    world.loop.Pass(seconds(wait) - milliseconds(1));
+    client.Ask(world.pool);
+    CHECK(world.launcher.launches == launches);
+    world.loop.Pass(milliseconds(1));
+  }
+}
+
+// Logins that were started together fail for one cause: that is one failure.
+TEST_CASE("Pool tries again after server_retry_min when several logins fail together") {
+  Fixture world(SettingsOfSize(4));
+  std::deque<FakeWaiter> clients;
+  for (uint64_t id = 1; id <= 4; ++id) clients.emplace_back(id).Ask(world.pool);
+  for (int login = 0; login < 4; ++login) world.launcher.RefuseLogin("refused");
+  world.loop.Pass(seconds(1));
+  clients.front().Ask(world.pool);
+  CHECK(world.launcher.Count(ServerState::kLogin) == 1);
+}
+
+TEST_CASE("Pool opens the other connections when the one that probed has succeeded") {
+  Fixture world(SettingsOfSize(3));
+  FakeWaiter early(1);
+  early.Ask(world.pool);
+  world.launcher.RefuseLogin("refused");
+  world.loop.Pass(seconds(1));
+  std::deque<FakeWaiter> clients;
+  for (uint64_t id = 2; id <= 4; ++id) clients.emplace_back(id).Ask(world.pool);
+  CHECK(world.launcher.Count(ServerState::kLogin) == 1);
+  world.launcher.LogIn();
+  CHECK(clients.front().has_lease());
+  world.loop.EndTurn();
+  CHECK(world.launcher.Count(ServerState::kLogin) == 2);
+}
+
+TEST_CASE("Pool tells its waiters the cause when the last server goes while logins fail") {
+  Fixture world;
+  FakeWaiter holder(1);
+  FakeWaiter client(2);
+  holder.Ask(world.pool);
+  world.launcher.LogIn();
+  client.Ask(world.pool);
+  world.launcher.RefuseLogin("refused");
+  holder.Lose("terminated");
+  REQUIRE(client.failures.size() == 1);
+  CHECK(client.failures[0].detail == "refused");
+}
+
+TEST_CASE("Pool ends a wait after query_wait_timeout, oldest first") {
+  Fixture world(SettingsOfSize(1));
+  std::vector<uint64_t> order;
+  FakeWaiter holder(1);
+  holder.Ask(world.pool);
+  world.launcher.LogIn();
+  std::deque<FakeWaiter> clients;
+  for (uint64_t id = 2; id <= 4; ++id) {
+    clients.emplace_back(id).NoteIn(order);
+    clients.back().Ask(world.pool);
+    world.loop.Pass(seconds(1));
+  }
+  world.loop.Pass(seconds(7) - milliseconds(1));
+  CHECK(order.empty());
+  world.loop.Pass(milliseconds(1));
+  CHECK(order == std::vector<uint64_t>{2});
+  world.loop.Pass(seconds(2));
+  CHECK(order == std::vector<uint64_t>{2, 3, 4});
+  CHECK(clients[0].failures[0].code == ErrorCode::kQueryWaitTimeout);
+  CHECK(clients[0].failures[0].detail ==
+        "no server connection of pool app/ann became free within query_wait_timeout = 10000 ms "
+        "(pool_size = 1)");
+}
+
+TEST_CASE("Pool closes a server that was idle for idle_timeout") {
+  PoolSettings settings = FakePool::Settings();
+  settings.idle_timeout = seconds(60);
+  Fixture world(settings);
+  world.IdleServer();
+  world.loop.Pass(seconds(60) - milliseconds(1));
+  CHECK(world.pool.server_count() == 1);
+  world.loop.Pass(milliseconds(1));
+  CHECK(world.pool.server_count() == 0);
+}
+
+TEST_CASE("Pool closes a server at the end of its lifetime, idle or at its release") {
+  PoolSettings settings = FakePool::Settings();
+  settings.server_lifetime = seconds(100);
+  Fixture world(settings);
+  SECTION("while it is idle") {
+    world.IdleServer();
+    world.loop.Pass(seconds(100));
+    CHECK(world.pool.server_count() == 0);
+  }
+  SECTION("not before nine tenths of it") {
+    world.IdleServer();
+    world.loop.Pass(seconds(90));
+    CHECK(world.pool.server_count() == 1);
+  }
+  SECTION("when it is released") {
+    FakeWaiter client(1);
+    client.Ask(world.pool);
+    world.launcher.LogIn();
+    world.loop.Pass(seconds(100));
+    CHECK(world.pool.server_count() == 1);
+    client.Release();
+    CHECK(world.pool.server_count() == 0);
+  }
+}
+
+TEST_CASE("Pool closes each idle server in time although a later end was known first") {
+  PoolSettings settings = FakePool::Settings();
+  settings.server_lifetime = seconds(100);
+  Fixture world(settings);
+  FakeWaiter first(1);
+  FakeWaiter second(2);
+  first.Ask(world.pool);
+  world.launcher.LogIn();
+  world.loop.Pass(seconds(50));
+  second.Ask(world.pool);
+  world.launcher.LogIn();
+  second.Release();  // its end is at 150 s
+  first.Release();   // and of this one at 100 s
+  world.loop.Pass(seconds(50));
+  CHECK(world.pool.server_count() == 1);
+}
+
+TEST_CASE("Pool closes a marked server at its release") {
+  Fixture world;
+  FakeWaiter client(1);
+  client.Ask(world.pool);
+  world.launcher.LogIn();
+  client.server().close_needed = true;
+  client.Release();
+  CHECK(world.pool.server_count() == 0);
+}
+
+TEST_CASE("Pool recycles quiet servers that are not clean and closes what owes replies") {
+  Fixture world(SettingsOfSize(1));
+  FakeWaiter client(1);
+  FakeWaiter next(2);
+  client.Ask(world.pool);
+  world.launcher.LogIn();
+  FakeServer& server = client.server();
+  SECTION("an open transaction") {
+    server.Begin();
+    client.Release();
+    CHECK(server.recycles == 1);
+    next.Ask(world.pool);
+    CHECK_FALSE(next.has_lease());
+    server.RollBack();
+    server.Ready();
+    CHECK(next.has_lease());
+  }
+  SECTION("state that only DISCARD ALL removes") {
+    server.memory().needs_reset = true;
+    client.Release();
+    CHECK(server.recycles == 1);
+    CHECK(server.state == ServerState::kTested);
+    server.memory().needs_reset = false;
+    server.Ready();
+    CHECK(server.state == ServerState::kIdle);
+  }
+  SECTION("a request without its reply") {
+    server.tracker().Sent(pglynx::wire::Request::kQuery);
+    client.Release();
+    CHECK(server.gone);
+  }
+  SECTION("a batch without its Sync") {
+    server.tracker().Sent(pglynx::wire::Request::kParse);
+    static_cast<void>(server.tracker().Reply('1'));
+    client.Release();
+    CHECK(server.gone);
+  }
+  SECTION("a doubt") {
+    server.tracker().Doubt();
+    client.Release();
+    CHECK(server.gone);
+  }
+  SECTION("not clean, with a cancel on its way") {
+    server.memory().needs_reset = true;
+    server.Cancel({});
+    client.Release();
+    CHECK(server.gone);
+  }
+}
+
+TEST_CASE("Pool holds a server back while a cancel for it is on its way") {
+  Fixture world(SettingsOfSize(1));
+  FakeWaiter client(1);
+  FakeWaiter next(2);
+  client.Ask(world.pool);
+  world.launcher.LogIn();
+  FakeServer& server = client.server();
+  server.Cancel({});
+  client.Release();
+  CHECK(server.state == ServerState::kBeingCanceled);
+  next.Ask(world.pool);
+  CHECK_FALSE(next.has_lease());
+  server.CancelDone();
+  CHECK(next.has_lease());
+}
+
+TEST_CASE("Pool gives the server used last, or in turn with server_round_robin") {
+  PoolSettings settings = FakePool::Settings();
+  settings.server_round_robin = GENERATE(false, true);
+  Fixture world(settings);
+  FakeWaiter first(1);
+  FakeWaiter second(2);
+  first.Ask(world.pool);
+  second.Ask(world.pool);
+  world.launcher.LogIn();
+  world.launcher.LogIn();
+  FakeServer& of_first = first.server();
+  FakeServer& of_second = second.server();
+  first.Release();
+  second.Release();
+  first.Ask(world.pool);
+  CHECK(&first.server() == (settings.server_round_robin ? &of_first : &of_second));
+}
+
+TEST_CASE("Pool fails its waiters at Shutdown and closes what is free") {
+  Fixture world;
+  FakeWaiter holder(1);
+  FakeWaiter client(2);
+  FakeWaiter late(3);
+  holder.Ask(world.pool);
+  world.launcher.LogIn();
+  client.Ask(world.pool);
+  world.pool.Shutdown({ErrorCode::kAdminShutdown, "going"});
+  REQUIRE(client.failures.size() == 1);
+  CHECK(client.failures[0].detail == "going");
+  world.launcher.LogIn();  // it finds nobody
+  holder.Release();
+  CHECK(world.pool.empty());
+  late.Ask(world.pool);
+  REQUIRE(late.failures.size() == 1);
+  CHECK(late.failures[0].code == ErrorCode::kAdminShutdown);
+}
+
+TEST_CASE("Pool closes every server after ReplaceServers when it is free") {
+  Fixture world;
+  FakeWaiter client(1);
+  FakeWaiter other(2);
+  client.Ask(world.pool);
+  other.Ask(world.pool);
+  world.launcher.LogIn();
+  world.launcher.LogIn();
+  other.Release();
+  world.pool.ReplaceServers();
+  CHECK(world.pool.server_count() == 1);
+  client.Release();
+  CHECK(world.pool.server_count() == 0);
+  client.Ask(world.pool);
+  CHECK(world.launcher.launches == 3);
+}
+
+TEST_CASE("Pool shrinks to a smaller pool_size and grows to a larger one") {
+  Fixture world(SettingsOfSize(3));
+  std::deque<FakeWaiter> clients;
+  for (uint64_t id = 1; id <= 3; ++id) clients.emplace_back(id).Ask(world.pool);
+  for (int login = 0; login < 3; ++login) world.launcher.LogIn();
+  SECTION("idle servers go at once, busy ones at their release") {
+    clients[0].Release();
+    world.pool.Apply(SettingsOfSize(1));
+    world.loop.Pass(Duration(0));
+    CHECK(world.pool.server_count() == 2);
+    clients[1].Release();
+    CHECK(world.pool.server_count() == 1);
+    clients[2].Release();
+    CHECK(world.pool.server_count() == 1);
+  }
+  SECTION("waiting clients get new servers") {
+    clients.emplace_back(4).Ask(world.pool);
+    CHECK(world.launcher.launches == 3);
+    world.pool.Apply(SettingsOfSize(4));
+    world.loop.EndTurn();
+    CHECK(world.launcher.launches == 4);
+  }
+}
+
+TEST_CASE("Pool bounds the canonical values that it learns") {
+  Fixture world;
+  for (size_t i = 0; i < Pool::kCanonicalValuesMax + 10; ++i) {
+    world.pool.LearnCanonical("TimeZone", std::to_string(i), {"TimeZone", "x"});
+  }
+  world.pool.LearnCanonical("DateStyle", "iso", {"DateStyle", "ISO, MDY"});
+  REQUIRE(world.pool.FindCanonical("datestyle", "iso") != nullptr);
+  CHECK(world.pool.FindCanonical("DATESTYLE", "iso")->value == "ISO, MDY");
+  CHECK(world.pool.FindCanonical("datestyle", "german") == nullptr);
+}
+
+namespace {
+
+// One random step of the world; returns what it did, for the report.
+void RandomStep(Fixture& world, std::deque<FakeWaiter>& clients, SeededRandom& random) {
+  const auto below = [&random](size_t count) { return random.Next64() % count; };
+  FakeWaiter& client = clients[below(clients.size())];
+  auto& launcher = world.launcher;
+  switch (below(12)) {
+    case 0:
+    case 1:
+    case 2:
+      if (!client.linked() && !client.has_lease()) client.Ask(world.pool);
+      break;
+    case 3:
+    case 4:
+      client.Release();
+      break;
+    case 5:
+    case 6:
+      if (launcher.Count(ServerState::kLogin) > 0) launcher.LogIn();
+      break;
+    case 7:
+      if (launcher.Count(ServerState::kLogin) > 0) launcher.RefuseLogin("refused");
+      break;
+    case 8:
+      if (!client.has_lease()) break;
+      if (below(2) == 0) {
+        client.Lose("lost");
+      } else if (client.server().tracker().Idle()) {
+        client.server().Begin();
+      }
+      break;
+    case 9:
+      for (FakeServer* server : launcher.In(ServerState::kTested)) {
+        server->RollBack();
+        server->Ready();
+      }
+      for (FakeServer* server : launcher.In(ServerState::kBeingCanceled)) server->CancelDone();
+      break;
+    case 10:
+      if (client.has_lease() && client.server().cancels_in_flight == 0) client.server().Cancel({});
+      break;
+    default:
+      world.loop.Pass(milliseconds(below(2000)));
+      if (below(50) == 0) {
+        PoolSettings settings = FakePool::Settings();
+        settings.pool_size = static_cast<uint32_t>(1 + below(6));
+        settings.idle_timeout = seconds(below(20));
+        settings.server_lifetime = seconds(below(100));
+        settings.server_round_robin = below(2) == 0;
+        world.pool.Apply(settings);
+      }
+      if (below(200) == 0) world.pool.ReplaceServers();
+      break;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("Pool keeps its invariants through a random life") {
+  Fixture world(SettingsOfSize(4));
+  SeededRandom random(20261122);
+  std::deque<FakeWaiter> clients;
+  for (uint64_t id = 1; id <= 10; ++id) clients.emplace_back(id);
+  size_t size_max = 4;
+  for (int step = 0; step < 100'000; ++step) {
+    const size_t launches = world.launcher.launches;
+    RandomStep(world, clients, random);
+    world.pool.CheckInvariants();
+    size_max = world.pool.settings().pool_size;
+    if (world.launcher.launches > launches && world.pool.server_count() > size_max) {
+      FAIL("step " << step << ": " << world.pool.server_count()
+                   << " servers, pool_size = " << size_max);
+    }
+    const bool stranded =
+        world.pool.waiter_count() > 0 && world.launcher.Count(ServerState::kIdle) > 0;
+    if (stranded) FAIL("step " << step << ": a client waits beside an idle server");
+    if (world.launcher.Count(ServerState::kLogin) > 10) FAIL("more logins than clients");
+  }
+  CHECK(world.pool.stats().server_assignment_count > 1000);
+  for (FakeWaiter& client : clients) client.Release();
+}
