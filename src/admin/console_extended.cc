@@ -48,28 +48,29 @@ void AppendErrorWithState(std::string& out, std::string_view sqlstate, std::stri
                                   .hint = {}});
 }
 
-void AppendDescription(std::string& out, const Command& command) {
+void AppendDescription(std::string& out, const Command& command,
+                       const std::vector<CellFormat>& formats = {}) {
   const std::vector<Column> columns = ColumnsOf(command);
   if (columns.empty()) {
     AppendEmptyMessage(out, 'n');
   } else {
-    AppendRowDescription(out, columns);
+    AppendRowDescription(out, columns, formats);
   }
 }
 
 // The list of result formats at the end of a Bind: none, one for all columns, or one for
-// each. A command without rows takes any.
-Status CheckResultFormats(ByteReader& body, const Command& command) {
+// each. A command without rows takes any. The result has one for each column, or none.
+Result<std::vector<CellFormat>> ReadResultFormats(ByteReader& body, const Command& command) {
   const uint16_t count = body.U16();
   const size_t columns = ColumnsOf(command).size();
-  bool binary = false;
+  std::vector<CellFormat> formats;
   bool unknown = false;
   for (uint16_t i = 0; i < count && body.ok(); ++i) {
     const uint16_t format = body.U16();
-    binary = binary || format == kBinaryFormat;
     unknown = unknown || (format != kTextFormat && format != kBinaryFormat);
+    formats.push_back(format == kBinaryFormat ? CellFormat::kBinary : CellFormat::kText);
   }
-  if (columns == 0) return Ok();
+  if (columns == 0) return std::vector<CellFormat>();
   if (count > 1 && count != columns) {
     return Error{ErrorCode::kProtocolViolation,
                  fmt::format("bind message has {} result formats but the command has {} columns",
@@ -77,13 +78,10 @@ Status CheckResultFormats(ByteReader& body, const Command& command) {
   }
   if (unknown) {
     return Error{ErrorCode::kInvalidParameterValue,
-                 "unsupported format code in bind message: 0 (text) is offered"};
+                 "unsupported format code in bind message: 0 (text) and 1 (binary) are offered"};
   }
-  if (binary) {
-    return Error{ErrorCode::kFeatureNotSupported,
-                 "binary results are not supported by the console: ask for text format"};
-  }
-  return Ok();
+  if (count == 1) formats.resize(columns, formats[0]);
+  return formats;
 }
 
 }  // namespace
@@ -130,7 +128,7 @@ Next Console::OnBind(ByteReader& body, std::string& out) {
                                        "take none",
                                        parameters)});
   }
-  const Status formats = CheckResultFormats(body, prepared->second);
+  Result<std::vector<CellFormat>> formats = ReadResultFormats(body, prepared->second);
   if (!body.AtEnd()) return Malformed(out, 'B');
   if (!formats) return Skip(out, formats.error());
   const auto found = portals_.find(portal);
@@ -144,7 +142,8 @@ Next Console::OnBind(ByteReader& body, std::string& out) {
     return Skip(out, TooMany("portals", kConsoleStatementsMax));
   }
   portals_.insert_or_assign(std::string(portal), Portal{.statement = std::string(statement),
-                                                        .command = prepared->second});
+                                                        .command = prepared->second,
+                                                        .formats = std::move(*formats)});
   AppendEmptyMessage(out, '2');
   return Next::kContinue;
 }
@@ -156,7 +155,7 @@ Next Console::OnDescribe(ByteReader& body, std::string& out) {
   if (kind == 'P') {
     const auto portal = portals_.find(name);
     if (portal == portals_.end()) return SkipUnknownPortal(out, name);
-    AppendDescription(out, portal->second.command);
+    AppendDescription(out, portal->second.command, portal->second.formats);
     return Next::kContinue;
   }
   const auto statement = statements_.find(name);
@@ -204,7 +203,9 @@ Next Console::ExecutePortal(Portal& portal, uint32_t rows_max, std::string& out)
   size_t end = rows.size();
   if (limited) end = std::min(end, portal.next_row + rows_max);
   const size_t count = end - portal.next_row;
-  for (; portal.next_row < end; ++portal.next_row) AppendDataRow(out, rows[portal.next_row]);
+  for (; portal.next_row < end; ++portal.next_row) {
+    AppendDataRow(out, rows[portal.next_row], portal.table.columns, portal.formats);
+  }
   // As PostgreSQL does, a limit that is just reached suspends: the next Execute finds no row.
   if (limited && count == rows_max) {
     AppendEmptyMessage(out, 's');

@@ -31,6 +31,7 @@ UvEventLoop::Impl::Impl(Log& log_in) : log(log_in) {
 
 UvEventLoop::Impl::~Impl() {
   EndTurn();
+  while (LingeringStream* stream = lingering.front()) stream->CloseNow();
   for (SignalHandle& signal : signals) {
     uv_close(reinterpret_cast<uv_handle_t*>(&signal.handle), nullptr);
   }
@@ -100,7 +101,9 @@ void UvEventLoop::Run() {
 void UvEventLoop::Stop() {
   uv_stop(&impl_->loop);
 }
-void UvEventLoop::FinishTurn() { impl_->EndTurn(); }
+void UvEventLoop::FinishTurn() {
+  impl_->EndTurn();
+}
 TimePoint UvEventLoop::Now() {
   return impl_->Now();
 }

@@ -16,6 +16,15 @@
 
 namespace pglynx::net {
 
+// A stream that its owner has finished with and that still says goodbye.
+class LingeringStream : public ListNode<LingeringStream> {
+ public:
+  virtual void CloseNow() = 0;
+
+ protected:
+  ~LingeringStream() = default;
+};
+
 struct UvEventLoop::Impl {
   // One block for every read of the loop (PERFORMANCE.md section 3, rule 1).
   static constexpr size_t kReadBlockBytes = size_t{64} * 1024;
@@ -44,6 +53,7 @@ struct UvEventLoop::Impl {
   IntrusiveList<Task> tasks;
   std::vector<std::unique_ptr<Deletable>> doomed;
   std::list<SignalHandle> signals;
+  IntrusiveList<LingeringStream> lingering;
   std::array<char, kReadBlockBytes> read_block{};
 
  private:

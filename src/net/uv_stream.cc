@@ -25,7 +25,7 @@ constexpr Duration kLingerMax = std::chrono::seconds(2);
 
 }  // namespace
 
-class UvStream::Handle {
+class UvStream::Handle final : public LingeringStream {
  public:
   Handle(UvEventLoop::Impl& loop, int descriptor, Handle** owner)
       : loop_(loop), out_(loop.blocks), owner_(owner), descriptor_(descriptor) {
@@ -69,6 +69,7 @@ class UvStream::Handle {
   void Close() {
     if (descriptor_ < 0) return;
     Disown();
+    Unlink();
     broken_task_.Unlink();
     linger_.Disarm();
     out_.Clear();
@@ -79,6 +80,8 @@ class UvStream::Handle {
     descriptor_ = -1;
   }
 
+  void CloseNow() override { Close(); }
+
   void Finish() {
     if (descriptor_ < 0) return;
     if (broken_) {
@@ -86,6 +89,7 @@ class UvStream::Handle {
       return;
     }
     Disown();
+    loop_.lingering.PushBack(*this);
     finishing_ = true;
     pauses_ = 0;
     if (out_.empty()) shutdown(descriptor_, SHUT_WR);

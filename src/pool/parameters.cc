@@ -60,15 +60,31 @@ bool IsSyntaxParameter(std::string_view name) {
                      [name](std::string_view syntax) { return CompareNames(name, syntax) == 0; });
 }
 
+// Lists whose elements SET quotes one by one (GUC_LIST_QUOTE; extensions may not define
+// any): a whole list is set through set_config, which takes it as it is printed.
+constexpr std::array<std::string_view, 4> kQuotedLists = {
+    "local_preload_libraries", "search_path", "session_preload_libraries", "temp_tablespaces"};
+
+bool IsQuotedList(std::string_view name) {
+  return std::any_of(kQuotedLists.begin(), kQuotedLists.end(),
+                     [name](std::string_view list) { return CompareNames(name, list) == 0; });
+}
+
 void AppendSet(std::string& sql, std::string_view name, std::string_view value) {
-  sql += "SET ";
-  sql += QuoteIdentifier(name);
-  sql += " TO ";
-  sql += QuoteLiteral(value);
+  sql += SetStatement(name, value, SetScope::kSession);
   sql += ';';
 }
 
 }  // namespace
+
+std::string SetStatement(std::string_view name, std::string_view value, SetScope scope) {
+  const bool local = scope == SetScope::kLocal;
+  if (IsQuotedList(name)) {
+    return "SELECT pg_catalog.set_config(" + QuoteLiteral(name) + ", " + QuoteLiteral(value) +
+           (local ? ", true)" : ", false)");
+  }
+  return (local ? "SET LOCAL " : "SET ") + QuoteIdentifier(name) + " TO " + QuoteLiteral(value);
+}
 
 const std::string* ParameterSet::Find(std::string_view name) const {
   const auto found = Locate(parameters_, name);

@@ -94,6 +94,7 @@ void Pool::OnServerReady(PooledServer& server) {
     server.born = world_.loop.Now();
     const Duration lifetime = settings_.server_lifetime;
     // Spread over the last tenth, so that connections made together do not end together.
+    if (!waiters_.empty()) world_.loop.Post(serve_);  // the others follow the one that probed
     server.expires = DeadlineAfter(
         server.born, lifetime - lifetime * static_cast<int64_t>(server.id() % 10) / 100);
   }
@@ -120,7 +121,11 @@ void Pool::MakeIdle(PooledServer& server) {
   } else {
     idle_.PushFront(server);
   }
-  if (!maintenance_.armed()) ArmMaintenance();
+  const TimePoint due =
+      std::min(server.expires, DeadlineAfter(server.idle_since, settings_.idle_timeout));
+  if (!maintenance_.armed() || due < maintenance_.deadline()) {
+    world_.loop.Arm(maintenance_, due);
+  }
 }
 
 void Pool::OnServerGone(PooledServer& server, const Error& cause) {
@@ -133,13 +138,18 @@ void Pool::OnServerGone(PooledServer& server, const Error& cause) {
   servers_.pop_back();
   if (slot < servers_.size()) servers_[slot]->slot = slot;
   world_.loop.DeferDelete(std::move(gone));
+  const TimePoint now = world_.loop.Now();
   if (was_login) {
     --logins_;
     last_failure_ = cause;
-    retry_delay_ =
-        std::clamp(retry_delay_ * 2, settings_.server_retry_min, settings_.server_retry_max);
-    retry_at_ = world_.loop.Now() + retry_delay_;
-    if (servers_.empty()) FailWaiters(cause);
+    if (now >= retry_at_) {  // logins that fail together count once
+      retry_delay_ =
+          std::clamp(retry_delay_ * 2, settings_.server_retry_min, settings_.server_retry_max);
+      retry_at_ = now + retry_delay_;
+    }
+  }
+  if (servers_.empty() && last_failure_.has_value() && (was_login || now < retry_at_)) {
+    FailWaiters(Error(*last_failure_));
   }
   if (!waiters_.empty()) LaunchForWaiters();
 }

@@ -76,7 +76,7 @@ void Pools::Apply(const config::Config& config, session::SessionTable& sessions)
     for (const config::PoolUser& user : pool_config.users) {
       static_cast<void>(
           For({.pool = pool_config.name, .name = user.username, .secret = {}, .credential = {}},
-                  pool_config.name));
+              pool_config.name));
     }
   }
 }

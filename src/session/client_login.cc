@@ -283,16 +283,19 @@ void ClientLogin::AskServer() {
   std::string messages;
   wire::ReplyTracker& tracker = lease_->tracker();
   pool::ServerMemory& memory = lease_->memory();
-  const pool::ParameterRef& defaults = pool_->welcome()->defaults;
-  const int changes = pool::AppendParameterChanges(messages, *memory.parameters, *defaults);
+  // Under known rules for literals: a value may hold a backslash.
+  const pool::ParameterRef known = table_.world().parameters.With(
+      pool_->welcome()->defaults, "standard_conforming_strings", "on");
+  const int changes = pool::AppendParameterChanges(messages, *memory.parameters, *known);
   for (int i = 0; i < changes; ++i) tracker.Sent(wire::Request::kHiddenQuery);
-  memory.parameters = defaults;
+  memory.parameters = known;
   for (size_t i = 0; i < settings_.size(); ++i) {
     const wire::StartupParameter& setting = settings_[i];
     if (pool_->FindCanonical(setting.name, setting.value) != nullptr) continue;
-    const std::string name = pool::QuoteIdentifier(setting.name);
-    wire::AppendQuery(messages, fmt::format("SET LOCAL {} TO {}; SHOW {}", name,
-                                            pool::QuoteLiteral(setting.value), name));
+    wire::AppendQuery(messages, fmt::format("{}; SHOW {}",
+                                            pool::SetStatement(setting.name, setting.value,
+                                                               pool::SetScope::kLocal),
+                                            pool::QuoteIdentifier(setting.name)));
     tracker.Sent(wire::Request::kQuery);
     asked_.push_back(i);
   }

@@ -229,7 +229,9 @@ void ClientSession::ForwardClientMessage(const FrameScanner::Item& item) {
       break;
     case 'S':
       tracker.Sent(Request::kSync);
-      break;
+      batch.Add(item.bytes);
+      RestoreAfterReset();
+      return;
     case 'c':
     case 'f':
       tracker.Sent(Request::kCopyEnd);
@@ -249,6 +251,36 @@ sql::StateEffects ClientSession::JudgeText(std::string_view text) const {
   sql::StateEffects effects = sql::Judge(text, settings.syntax, ReportedParameters(pool_));
   if (!settings.judgeable) effects.Add(sql::StateEffect::kUnjudged);
   return effects;
+}
+
+void ClientSession::NoteResets(std::string_view text, sql::StateEffects effects) {
+  const bool resets =
+      effects.Has(sql::StateEffect::kReset) || effects.Has(sql::StateEffect::kDiscard);
+  if (!resets || !pool_.welcome().has_value() || initial_ == pool_.welcome()->defaults) return;
+  sql::Resets found = sql::FindResets(text, table_.scratch().text_settings.Of(wanted_).syntax);
+  if (resets_ == nullptr) resets_ = std::make_unique<sql::Resets>();
+  resets_->all = resets_->all || found.all;
+  for (std::string& name : found.names) resets_->names.push_back(std::move(name));
+}
+
+void ClientSession::RestoreAfterReset() {
+  if (resets_ == nullptr) return;
+  const std::unique_ptr<sql::Resets> resets = std::move(resets_);
+  const pool::ParameterSet& defaults = *pool_.welcome()->defaults;
+  std::string sql;
+  for (const pool::Parameter& parameter : initial_->all()) {
+    const std::string* standard = defaults.Find(parameter.name);
+    if (standard != nullptr && *standard == parameter.value) continue;
+    if (!resets->Includes(parameter.name)) continue;
+    sql += pool::SetStatement(parameter.name, parameter.value, pool::SetScope::kSession);
+    sql += ';';
+  }
+  if (sql.empty()) return;
+  WriteBatch& batch = table_.scratch().to_server;
+  std::string& query = batch.NewOwned();
+  wire::AppendQuery(query, sql);
+  batch.AddOwned(query);
+  lease_->tracker().Sent(Request::kHiddenRestore);
 }
 
 bool ClientSession::Admit(sql::StateEffects effects, Request denial) {
@@ -273,7 +305,6 @@ bool ClientSession::Admit(sql::StateEffects effects, Request denial) {
     const bool mine = memory.sequences_of == 0 || memory.sequences_of == id_;
     memory.sequences_of = mine ? id_ : pool::ServerMemory::kSeveral;
   }
-  if (effects.Has(sql::StateEffect::kReset)) reset_seen_ = true;
   if (effects.Pins()) Pin(sql::PinReason(effects));
   return true;
 }
@@ -307,8 +338,10 @@ void ClientSession::OnQuery(const FrameScanner::Item& item) {
     Fatal({ErrorCode::kProtocolViolation, "invalid Query message: its text has no end"});
     return;
   }
+  const std::string_view text = body.substr(0, body.size() - 1);
+  const sql::StateEffects effects = JudgeText(text);
+  NoteResets(text, effects);
   if (!SessionMode()) {
-    const sql::StateEffects effects = JudgeText(body.substr(0, body.size() - 1));
     if (!Admit(effects, Request::kDeniedQuery)) return;
     // exec_simple_query drops the unnamed statement (src/backend/tcop/postgres.c).
     unnamed_.clear();
@@ -316,6 +349,7 @@ void ClientSession::OnQuery(const FrameScanner::Item& item) {
   }
   lease_->tracker().Sent(Request::kQuery);
   table_.scratch().to_server.Add(item.bytes);
+  RestoreAfterReset();
 }
 
 }  // namespace pglynx::session

@@ -29,6 +29,7 @@
 #include "pglynx/pool/pool.h"
 #include "pglynx/session/session_world.h"
 #include "pglynx/sql/judge.h"
+#include "pglynx/sql/resets.h"
 #include "pglynx/wire/frame_scanner.h"
 #include "session/prepared_statements.h"
 #include "session/write_batch.h"
@@ -128,6 +129,10 @@ class ClientSession final : public net::StreamListener,
   void ForwardClientMessage(const wire::FrameScanner::Item& item);
   void OnQuery(const wire::FrameScanner::Item& item);
 
+  // RESET in Postgres goes back to the values of the startup packet, which our server never
+  // saw: they are set again right behind it, in its transaction.
+  void NoteResets(std::string_view text, sql::StateEffects effects);
+  void RestoreAfterReset();
   sql::StateEffects JudgeText(std::string_view text) const;
   // Notes what the statement may leave behind. False: it is refused (and denied on the
   // server by `denial`).
@@ -162,7 +167,6 @@ class ClientSession final : public net::StreamListener,
   Fate OnParameterStatus(std::string_view body, bool hidden);
   void OnCommandTag(std::string_view tag);
   void OnReadyForQuery(char status);
-  void RestoreStartupParameters();
   void TakeBackStruck();
   // Sends what has been gathered for the client.
   void ForwardToClient();
@@ -181,6 +185,7 @@ class ClientSession final : public net::StreamListener,
   pool::ParameterRef initial_;  // those it logged in with; what RESET goes back to
   std::unique_ptr<PreparedStatements> statements_;
   std::string unnamed_;                         // contents of its unnamed statement; empty: none
+  std::unique_ptr<sql::Resets> resets_;         // of the batch under way, to be made good behind it
   std::unique_ptr<std::vector<Error>> denied_;  // errors that replace the server's, in order
   std::unique_ptr<Error> end_with_;             // FATAL to be told when it is idle
   std::string cancel_secret_;
@@ -201,7 +206,6 @@ class ClientSession final : public net::StreamListener,
   bool request_open_ = false;
   bool transaction_open_ = false;
   bool server_fatal_seen_ = false;  // the client has been told FATAL by the server
-  bool reset_seen_ = false;         // RESET or DISCARD ALL since the last ReadyForQuery
   bool terminate_seen_ = false;
 };
 

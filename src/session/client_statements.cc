@@ -61,11 +61,9 @@ void ClientSession::OnParse(const FrameScanner::Item& item) {
     Fatal({ErrorCode::kProtocolViolation, "invalid Parse message: its text has no end"});
     return;
   }
-  sql::StateEffects effects;
-  if (!SessionMode()) {
-    effects = JudgeText(text);
-    if (!Admit(effects, Request::kDeniedParse)) return;
-  }
+  const sql::StateEffects effects = JudgeText(text);
+  NoteResets(text, effects);
+  if (!SessionMode() && !Admit(effects, Request::kDeniedParse)) return;
   if (!name.empty() && SharesStatements()) {
     OnNamedParse(name, contents, effects);
     return;
@@ -195,6 +193,11 @@ void ClientSession::OnBind(const FrameScanner::Item& item) {
     if (statement != nullptr &&
         !Admit(sql::StateEffects::FromBits(statement->effects), Request::kDeniedParse)) {
       return;
+    }
+    if (statement != nullptr && statement->effects != 0) {
+      const std::string_view contents = statement->contents();
+      NoteResets(contents.substr(0, contents.find('\0')),
+                 sql::StateEffects::FromBits(statement->effects));
     }
     const std::string_view server_name = NameOnServer(name);
     if (server_name.empty()) {

@@ -195,16 +195,10 @@ void ClientSession::OnCommandTag(std::string_view tag) {
       if (tag == "DISCARD ALL" || tag == "DEALLOCATE ALL") {
         memory.statements.Clear();
         if (statements_ != nullptr) statements_->Clear();
-        if (tag == "DISCARD ALL") {
-          reset_seen_ = true;
-          memory.sequences_of = 0;
-        }
+        if (tag == "DISCARD ALL") memory.sequences_of = 0;
       } else if (tag == "DO" && !SessionMode()) {
         Pin("do");
       }
-      break;
-    case 'R':
-      if (tag == "RESET") reset_seen_ = true;
       break;
     case 'P':
       if (tag == "PREPARE" && !SessionMode()) Pin("prepare");
@@ -219,38 +213,11 @@ void ClientSession::OnCommandTag(std::string_view tag) {
 }
 
 void ClientSession::OnReadyForQuery(char status) {
-  if (reset_seen_) RestoreStartupParameters();
   if (status != 'I' || !transaction_open_) return;
   transaction_open_ = false;
   ++pool_.stats().xact_count;
   pool_.stats().xact_time +=
       static_cast<uint64_t>((table_.world().loop.Now() - transaction_at_).count());
-}
-
-// RESET goes back to what a session started with: in Postgres the startup packet's values,
-// which the server behind us never saw.
-void ClientSession::RestoreStartupParameters() {
-  reset_seen_ = false;
-  if (!pool_.welcome().has_value()) return;
-  pool::ParameterTable& table = table_.world().parameters;
-  pool::ServerMemory& memory = lease_->memory();
-  const pool::ParameterSet& defaults = *pool_.welcome()->defaults;
-  WriteBatch& batch = table_.scratch().to_client;
-  const pool::ParameterRef initial = initial_;
-  for (const pool::Parameter& parameter : initial->all()) {
-    const std::string* standard = defaults.Find(parameter.name);
-    if (standard == nullptr) {
-      // Not reported: what the server has now is unknown.
-      memory.parameters = table.With(memory.parameters, parameter.name, pool::kUnknownValue);
-      continue;
-    }
-    const std::string* now = wanted_->Find(parameter.name);
-    if (parameter.value == *standard || now == nullptr || *now != *standard) continue;
-    wanted_ = table.With(wanted_, parameter.name, parameter.value);
-    std::string& message = batch.NewOwned();
-    wire::AppendParameterStatus(message, parameter.name, parameter.value);
-    batch.AddOwned(message);
-  }
 }
 
 void ClientSession::AfterReplies() {

@@ -273,7 +273,8 @@ void StatementJudge::SetNamed(std::string_view name) {
   if (!AtStatementEnd()) Advance();
   const TokenKind next = Peek().kind;
   const bool ends = next == TokenKind::kEnd || next == TokenKind::kSemicolon;
-  if (AtWord("default") && ends) {
+  // SET TIME ZONE LOCAL means DEFAULT.
+  if ((AtWord("default") || (AtWord("local") && name == "timezone")) && ends) {
     effects_.Add(StateEffect::kReset);
     return;
   }

@@ -8,20 +8,24 @@ namespace {
 bool EndsWithReady(Request request) {
   return request == Request::kQuery || request == Request::kFunctionCall ||
          request == Request::kSync || request == Request::kHiddenQuery ||
-         request == Request::kDeniedQuery;
+         request == Request::kHiddenRestore || request == Request::kDeniedQuery;
 }
 
 bool IsHidden(Request request) {
-  return request == Request::kHiddenQuery || request == Request::kHiddenParse ||
-         request == Request::kHiddenUnnamedParse || request == Request::kHiddenClose;
+  return request == Request::kHiddenQuery || request == Request::kHiddenRestore ||
+         request == Request::kHiddenParse || request == Request::kHiddenUnnamedParse ||
+         request == Request::kHiddenClose;
 }
 
 }  // namespace
 
 void ReplyTracker::Sent(Request request) {
   if (request == Request::kSync) {
+    if (copy_in_) {  // ignored by the server while it reads CopyData
+      sync_ignored_ = true;
+      return;
+    }
     unsynced_ = false;
-    if (copy_in_) return;  // ignored by the server while it reads CopyData
     skipping_ = false;
     queue_.push_back(request);
     return;
@@ -35,6 +39,7 @@ void ReplyTracker::Sent(Request request) {
     }
     return;
   }
+  if (copy_in_) doubtful_ = true;
   unsynced_ = !EndsWithReady(request);
   queue_.push_back(request);
 }
@@ -69,6 +74,7 @@ ReplyTracker::Verdict ReplyTracker::Reply(char type, char status) {
     case 'I':
     case 's':
       if (!empty() && queue_[first_] == Request::kExecute) return Complete(Request::kExecute);
+      if (empty() || (queue_[first_] != Request::kQuery && !HeadIsHidden())) doubtful_ = true;
       break;
     default:
       break;
@@ -85,7 +91,7 @@ ReplyTracker::Verdict ReplyTracker::OnReady(char status) {
     doubtful_ = true;
     return Verdict::kForward;
   }
-  const bool hidden = queue_[first_] == Request::kHiddenQuery;
+  const bool hidden = HeadIsHidden();
   copy_in_ = false;
   Pop();
   return hidden ? Verdict::kSwallow : Verdict::kForward;
@@ -93,8 +99,13 @@ ReplyTracker::Verdict ReplyTracker::OnReady(char status) {
 
 ReplyTracker::Verdict ReplyTracker::OnError() {
   copy_in_ = false;
-  if (empty()) return Verdict::kForward;  // unasked: the server ends the connection
+  if (sync_ignored_) doubtful_ = true;
+  if (empty()) {  // unasked: the server ends the connection
+    doubtful_ = true;
+    return Verdict::kForward;
+  }
   const Request head = queue_[first_];
+  if (head == Request::kHiddenRestore && status_ == 'E') return Verdict::kSwallow;
   if (IsHidden(head)) {
     if (head != Request::kHiddenParse && head != Request::kHiddenUnnamedParse) {
       doubtful_ = true;
@@ -118,14 +129,23 @@ ReplyTracker::Verdict ReplyTracker::OnCopyIn() {
   size_t kept = first_ + 1;
   for (size_t at = first_ + 1; at < queue_.size(); ++at) {
     const Request request = queue_[at];
-    if (copy_in_ && request == Request::kSync) continue;
+    if (copy_in_ && request == Request::kSync) {
+      sync_ignored_ = true;
+      continue;
+    }
     if (copy_in_ && request == Request::kCopyEnd) {
       copy_in_ = false;
       continue;
     }
+    if (copy_in_) doubtful_ = true;
     queue_[kept++] = request;
   }
   queue_.resize(kept);
+  if (queue_[first_] == Request::kExecute) {
+    bool ended = false;
+    for (size_t at = first_ + 1; at < queue_.size(); ++at) ended |= EndsWithReady(queue_[at]);
+    if (!ended) unsynced_ = true;
+  }
   return Verdict::kForward;
 }
 
@@ -152,6 +172,7 @@ ReplyTracker::Verdict ReplyTracker::CompleteClose() {
 }
 
 void ReplyTracker::Pop() {
+  sync_ignored_ = false;
   ++first_;
   while (first_ < queue_.size() && queue_[first_] == Request::kCopyEnd) ++first_;
   if (first_ == queue_.size()) {

@@ -367,19 +367,17 @@ TEST_CASE("parameters are refused") {
         "Z I\n");
 }
 
-TEST_CASE("results are text") {
+TEST_CASE("results are text or binary, for all columns or for each") {
   const auto bound = [](std::string_view sql, std::string formats) {
     return TalkOnce({Parse("", sql), Bind("", "", std::move(formats)), kSync});
   };
   CHECK(bound("SHOW STATE", U16(1) + U16(0)) == "1\n2\nZ I\n");
   CHECK(bound("SHOW STATE", U16(2) + U16(0) + U16(0)) == "1\n2\nZ I\n");
-  const std::string binary =
-      "1\nE ERROR 0A000 binary results are not supported by the console: ask for text format\n"
-      "Z I\n";
-  CHECK(bound("SHOW STATE", U16(1) + U16(1)) == binary);
-  CHECK(bound("SHOW STATE", U16(2) + U16(0) + U16(1)) == binary);
+  CHECK(bound("SHOW STATE", U16(1) + U16(1)) == "1\n2\nZ I\n");
+  CHECK(bound("SHOW STATE", U16(2) + U16(0) + U16(1)) == "1\n2\nZ I\n");
   CHECK(bound("SHOW STATE", U16(1) + U16(2)) ==
-        "1\nE ERROR 22023 unsupported format code in bind message: 0 (text) is offered\nZ I\n");
+        "1\nE ERROR 22023 unsupported format code in bind message: 0 (text) and 1 (binary) are "
+        "offered\nZ I\n");
   CHECK(bound("SHOW STATE", U16(3) + U16(0) + U16(0) + U16(0)) ==
         "1\nE ERROR 08P01 bind message has 3 result formats but the command has 2 columns\n"
         "Z I\n");

@@ -39,3 +39,27 @@ TEST_CASE("messages are appended behind what is there") {
 
 }  // namespace
 }  // namespace pglynx::admin
+
+TEST_CASE("binary cells are what the types' send functions write") {
+  using pglynx::admin::CellFormat;
+  using pglynx::admin::ColumnType;
+  std::string out;
+  pglynx::admin::AppendDataRow(out, {"7", "4294967296", "123456789", "0", "text", std::nullopt},
+                               {{"a", ColumnType::kInt4},
+                                {"b", ColumnType::kInt8},
+                                {"c", ColumnType::kNumeric},
+                                {"d", ColumnType::kNumeric},
+                                {"e", ColumnType::kText},
+                                {"f", ColumnType::kInt4}},
+                               std::vector<CellFormat>(6, CellFormat::kBinary));
+  const std::string_view expected(
+      "\0\x06"
+      "\0\0\0\x04\0\0\0\x07"
+      "\0\0\0\x08\0\0\0\x01\0\0\0\0"
+      "\0\0\0\x0e\0\x03\0\x02\0\0\0\0\0\x01\x09\x29\x1a\x85"
+      "\0\0\0\x08\0\0\0\0\0\0\0\0"
+      "\0\0\0\x04text"
+      "\xff\xff\xff\xff",
+      2 + 8 + 12 + 18 + 12 + 8 + 4);
+  CHECK(std::string_view(out).substr(5) == expected);
+}

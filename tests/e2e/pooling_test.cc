@@ -8,7 +8,6 @@
 #include "support/e2e/app.h"
 #include "support/e2e/raw_messages.h"
 
-using pglynx::e2e::AppOptions;
 using pglynx::e2e::AppPooler;
 using pglynx::e2e::Connection;
 using pglynx::e2e::Eventually;
@@ -17,7 +16,6 @@ using pglynx::e2e::Postgres;
 using pglynx::e2e::QueryResult;
 using pglynx::e2e::RawClient;
 using pglynx::e2e::RawMessage;
-using pglynx::e2e::Rows;
 using pglynx::e2e::ServerCount;
 using pglynx::e2e::Superuser;
 

@@ -378,7 +378,7 @@ TEST_CASE("ReplyTracker is right about COPY in the simple protocol") {
           Demand::kExact);
 }
 
-TEST_CASE("ReplyTracker is right about COPY in the extended protocol", "[!shouldfail]") {
+TEST_CASE("ReplyTracker is right about COPY in the extended protocol") {
   Explore({kExecute, kExecuteCopy, kData, kBadData, kCopyDone, kCopyFail, kSync}, 5,
           Demand::kExact);
 }
@@ -390,18 +390,18 @@ TEST_CASE("ReplyTracker is right about hidden and denied requests") {
 }
 
 TEST_CASE("ReplyTracker never calls a server idle that owes a reply after any three requests",
-          "[!shouldfail]") {
+          "[unit]") {
   Explore(AllLetters(), 3, Demand::kSafe);
 }
 
 TEST_CASE("ReplyTracker never calls a server idle after a simple COPY that swallowed a Sync",
-          "[!shouldfail]") {
+          "[unit]") {
   Explore({kQueryCopy, kQueryCopyRefused, kBadData, kCopyDone, kCopyFail, kSync, kQueryOk}, 4,
           Demand::kSafe);
 }
 
 TEST_CASE("ReplyTracker never calls a server idle after an extended COPY that swallowed a Sync",
-          "[!shouldfail]") {
+          "[unit]") {
   Explore({kExecuteCopy, kExecuteCopyRefused, kBadData, kCopyDone, kCopyFail, kSync}, 5,
           Demand::kSafe);
 }

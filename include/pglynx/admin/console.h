@@ -5,7 +5,7 @@
 // does not outlive; the host must outlive it.
 //
 // Offers the simple protocol and the extended one ("Message Flow" in the PostgreSQL manual),
-// without parameters, results in text format only. There are no transactions: ReadyForQuery
+// without parameters. There are no transactions: ReadyForQuery
 // always says idle, and portals end at Sync. After an error in the extended protocol
 // messages are skipped up to Sync. What breaks the protocol is answered with FATAL 08P01.
 // Limits: those below, and a command's text (command.h). All replies of one message are in
@@ -82,6 +82,7 @@ class Console {
   struct Portal {
     std::string statement;  // the name of the one it was made from
     Command command;
+    std::vector<CellFormat> formats = {};  // of its columns; empty: all text
     bool started = false;
     ResultTable table = {};
     size_t next_row = 0;

@@ -1,8 +1,9 @@
 #pragma once
 
 // The result of a SHOW as a value, and its messages ("Message Formats" in the PostgreSQL
-// manual). Cells are text, the only format that the console offers; the types are those of
-// PgBouncer's columns, by which drivers and exporters choose how to read the text.
+// manual). Cells are held as text; the types are those of PgBouncer's columns, by which
+// drivers and exporters choose how to read it. A column may be asked for in binary, as
+// asyncpg, pgx and tokio-postgres do for all of theirs.
 //
 //   ResultTable table{{{"version", ColumnType::kText}}, {}};
 //   table.rows.push_back({"pglynx 0.1.0"});
@@ -35,7 +36,12 @@ struct ResultTable {
 // The type's OID in pg_type.
 uint32_t TypeOid(ColumnType type);
 
-void AppendRowDescription(std::string& out, const std::vector<Column>& columns);
-void AppendDataRow(std::string& out, const Row& row);
+enum class CellFormat : uint8_t { kText = 0, kBinary = 1 };  // as on the wire
+
+// `formats`: one for each column, or empty: all text.
+void AppendRowDescription(std::string& out, const std::vector<Column>& columns,
+                          const std::vector<CellFormat>& formats = {});
+void AppendDataRow(std::string& out, const Row& row, const std::vector<Column>& columns = {},
+                   const std::vector<CellFormat>& formats = {});
 
 }  // namespace pglynx::admin

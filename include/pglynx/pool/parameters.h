@@ -114,6 +114,11 @@ int AppendParameterChanges(std::string& out, const ParameterSet& actual,
 // A value that no server reports: the parameter's state is unknown and must be set again.
 inline constexpr std::string_view kUnknownValue = "\x01?";
 
+// A statement that sets one parameter, for the session or (kLocal) for the transaction,
+// without a semicolon. `value` is as SHOW prints it.
+enum class SetScope : uint8_t { kSession, kLocal };
+std::string SetStatement(std::string_view name, std::string_view value, SetScope scope);
+
 // `"name"` and `'value'` as SQL, quotes doubled. Valid where standard_conforming_strings
 // is on.
 std::string QuoteIdentifier(std::string_view name);

@@ -36,6 +36,7 @@ enum class Request : uint8_t {
   kNamedClose,          // a Close of a named statement; counted in Struck
   kCopyEnd,             // CopyDone or CopyFail: has no reply of its own
   kHiddenQuery,         // a Query of ours: everything it answers is swallowed
+  kHiddenRestore,       // the same, but it may fail in a transaction that has failed already
   kHiddenParse,         // a Parse of ours: ParseComplete is swallowed
   kHiddenUnnamedParse,  // the same for the unnamed statement
   kHiddenClose,         // a Close of ours: CloseComplete is swallowed
@@ -84,7 +85,8 @@ class ReplyTracker {
 
   // Whether a reply body that passes unread belongs to a request of ours.
   [[nodiscard]] bool HeadIsHidden() const {
-    return !empty() && queue_[first_] == Request::kHiddenQuery;
+    return !empty() &&
+           (queue_[first_] == Request::kHiddenQuery || queue_[first_] == Request::kHiddenRestore);
   }
 
   // Nothing outstanding, no unfinished batch, no COPY, no doubt, and 'I'.
@@ -127,6 +129,9 @@ class ReplyTracker {
   bool skipping_ = false;  // an error was seen and its Sync has not been sent
   bool copy_in_ = false;   // the server reads CopyData and ignores Sync
   bool doubtful_ = false;
+  // A Sync was taken for one that the running COPY swallows. If that COPY fails the server
+  // may have read it as the end of its skipping, or not: that cannot be told from here.
+  bool sync_ignored_ = false;
 };
 
 }  // namespace pglynx::wire

@@ -1,0 +1,28 @@
+#pragma once
+
+// Which parameters the statements of a text take back to the session's start: RESET x,
+// RESET ALL, SET x TO DEFAULT, SET TIME ZONE LOCAL, DISCARD ALL. Pure; asked for texts in
+// which Judge() has seen kReset or kDiscard, so its speed does not matter.
+//
+//   const Resets resets = FindResets(query, StringSyntax::kStandard);
+//   if (resets.Includes("TimeZone")) ...
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pglynx/sql/lexer.h"
+
+namespace pglynx::sql {
+
+struct Resets {
+  // Compares without case.
+  [[nodiscard]] bool Includes(std::string_view name) const;
+
+  bool all = false;                // RESET ALL or DISCARD ALL
+  std::vector<std::string> names;  // lower case, in the order of the text
+};
+
+Resets FindResets(std::string_view text, StringSyntax syntax);
+
+}  // namespace pglynx::sql

@@ -1,0 +1,62 @@
+// Goal: the names that go back to the session's start are found in every spelling, and no
+// others.
+#include "pglynx/sql/resets.h"
+
+#include "support/catch.h"
+
+using pglynx::sql::FindResets;
+using pglynx::sql::Resets;
+using pglynx::sql::StringSyntax;
+
+namespace {
+
+std::string Found(std::string_view text) {
+  const Resets resets = FindResets(text, StringSyntax::kStandard);
+  std::string found = resets.all ? "ALL" : "";
+  for (const std::string& name : resets.names) {
+    if (!found.empty()) found += ' ';
+    found += name;
+  }
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("FindResets finds what goes back to the start of the session") {
+  const std::pair<const char*, const char*> cases[] = {
+      {"reset timezone", "timezone"},
+      {"RESET \"DateStyle\";", "datestyle"},
+      {"/* c */ reset -- x\n all", "ALL"},
+      {"discard all", "ALL"},
+      {"discard plans", ""},
+      {"set timezone to default", "timezone"},
+      {"set session TimeZone = DEFAULT", "timezone"},
+      {"set time zone local", "timezone"},
+      {"set time zone default", "timezone"},
+      {"set time zone 'UTC'", ""},
+      {"reset time zone", "timezone"},
+      {"set local timezone to default", ""},
+      {"set timezone to 'default'", ""},
+      {"select 'reset all'", ""},
+      {"begin; reset a.b; set x to default; commit", "a.b x"},
+      {"reset", ""},
+      {"set", ""},
+      {"", ""},
+  };
+  for (const auto& [text, expected] : cases) {
+    INFO(text);
+    CHECK(Found(text) == expected);
+  }
+}
+
+TEST_CASE("FindResets ends on every prefix") {
+  const std::string_view text = "begin; reset a.\"b\"; set session x = default; discard all";
+  for (size_t length = 0; length <= text.size(); ++length) Found(text.substr(0, length));
+  SUCCEED("ended");
+}
+
+TEST_CASE("names are compared without case") {
+  CHECK(FindResets("reset TIMEZONE", StringSyntax::kStandard).Includes("TimeZone"));
+  CHECK_FALSE(FindResets("reset timezone", StringSyntax::kStandard).Includes("DateStyle"));
+  CHECK(FindResets("reset all", StringSyntax::kStandard).Includes("anything"));
+}
