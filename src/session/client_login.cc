@@ -380,6 +380,10 @@ void ClientLogin::OnSettingsDone() {
 
 void ClientLogin::Complete() {
   SessionWorld& world = table_.world();
+  if (const Error* closing = table_.closing()) {  // since the StartupMessage was judged
+    Fatal(*closing);
+    return;
+  }
   const pool::Welcome& welcome = *pool_->welcome();
   pool::ParameterRef wanted = welcome.defaults;
   for (const wire::StartupParameter& setting : settings_) {

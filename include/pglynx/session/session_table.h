@@ -50,6 +50,8 @@ class SessionTable final : public net::AcceptListener {
   // --- for logins and sessions ---
   SessionWorld& world() { return world_; }
   RelayScratch& scratch() { return *scratch_; }
+  // Set by RefuseLogins; nullptr before.
+  [[nodiscard]] const Error* closing() const { return refusal_.get(); }
   // The error a StartupMessage meets now, or nullptr.
   std::unique_ptr<Error> Refusal() const;
   // A key nobody else has; `secret_bytes` of secret.

@@ -1,0 +1,152 @@
+#include "sim/fake_postgres.h"
+
+#include <algorithm>
+
+#include "pglynx/core/check.h"
+#include "sim/postgres_session.h"
+
+namespace pglynx::sim {
+namespace {
+
+// Far fewer than Postgres's 4,096: the derivation is not what is tested.
+constexpr uint32_t kScramIterations = 8;
+constexpr uint32_t kPidsPerLife = 100'000;
+
+}  // namespace
+
+FakePostgres::FakePostgres(const World& world, net::Address address)
+    : world_(world),
+      dice_(world.random),
+      address_(std::move(address)),
+      listener_(world.network.Listen(address_, *this)) {}
+
+FakePostgres::~FakePostgres() = default;
+
+void FakePostgres::AddUser(const std::string& name, const PostgresUser& user) {
+  users_[name] = user;
+  if (user.method != PostgresUser::Method::kScram) return;
+  verifiers_[name] = auth::MakeVerifier(user.password, world_.random.Bytes(auth::kScramSaltBytes),
+                                        kScramIterations);
+}
+
+void FakePostgres::OnAccept(std::unique_ptr<net::Stream> stream) {
+  auto session = std::make_unique<PostgresSession>(*this, ++logins_, std::move(stream));
+  PostgresSession& started = *session;
+  sessions_.emplace(&started, std::move(session));
+  started.Start();
+}
+
+void FakePostgres::Remove(PostgresSession& session) {
+  LeaveLine(session);
+  UnlockAll(session);
+  by_pid_.erase(session.pid());
+  const auto found = sessions_.find(&session);
+  PGLYNX_CHECK(found != sessions_.end());
+  world_.loop.DeferDelete(std::move(found->second));
+  sessions_.erase(found);
+}
+
+void FakePostgres::KillSessions() {
+  // In the order of their process ids: addresses differ from run to run.
+  std::vector<PostgresSession*> dying;
+  for (const auto& [pid, session] : by_pid_) dying.push_back(session);
+  for (PostgresSession* session : dying) {
+    session->Die(static_cast<PostgresSession::Death>(dice_.Below(3)));
+  }
+}
+
+void FakePostgres::Restart(Duration down) {
+  KillSessions();
+  down_until_ = world_.loop.Now() + down;
+  next_pid_ += kPidsPerLife;
+  version_ = version_ == "16.4" ? "16.5" : "16.4";
+  sequences_.clear();
+}
+
+bool FakePostgres::IsDown() const {
+  return world_.loop.Now() < down_until_;
+}
+
+size_t FakePostgres::dirty_session_count() const {
+  return static_cast<size_t>(
+      std::count_if(by_pid_.begin(), by_pid_.end(),
+                    [](const auto& entry) { return entry.second->IsDirty(); }));
+}
+
+const PostgresUser* FakePostgres::FindUser(std::string_view name) const {
+  const auto found = users_.find(name);
+  return found == users_.end() ? nullptr : &found->second;
+}
+
+const auth::ScramVerifier& FakePostgres::VerifierOf(std::string_view user) const {
+  return verifiers_.find(user)->second;
+}
+
+uint32_t FakePostgres::NewPid(PostgresSession& session) {
+  const uint32_t pid = ++next_pid_;
+  by_pid_.emplace(pid, &session);
+  return pid;
+}
+
+void FakePostgres::Cancel(uint32_t pid, std::string_view secret) {
+  ++cancels_received_;
+  const auto found = by_pid_.find(pid);
+  if (found != by_pid_.end() && found->second->secret() == secret) found->second->OnCancel();
+}
+
+void FakePostgres::Notify(const std::string& channel, uint32_t pid) {
+  for (const auto& [listener_pid, session] : by_pid_) {
+    if (session->state().now.channels.contains(channel)) session->OnNotification(channel, pid);
+  }
+}
+
+// ----- advisory locks -----
+
+bool FakePostgres::TryLock(int64_t key, PostgresSession& session) {
+  AdvisoryLock& lock = locks_[key];
+  if (lock.holder != nullptr && lock.holder != &session) return false;
+  lock.holder = &session;
+  ++lock.count;
+  return true;
+}
+
+bool FakePostgres::Lock(int64_t key, PostgresSession& session) {
+  if (TryLock(key, session)) return true;
+  locks_[key].line.push_back(&session);
+  return false;
+}
+
+bool FakePostgres::Unlock(int64_t key, PostgresSession& session) {
+  AdvisoryLock& lock = locks_[key];
+  if (lock.holder != &session) return false;
+  if (--lock.count == 0) HandOn(lock);
+  return true;
+}
+
+void FakePostgres::UnlockAll(PostgresSession& session) {
+  for (auto& [key, lock] : locks_) {
+    if (lock.holder == &session) HandOn(lock);
+  }
+}
+
+void FakePostgres::HandOn(AdvisoryLock& lock) {
+  lock.holder = nullptr;
+  lock.count = 0;
+  if (lock.line.empty()) return;
+  lock.holder = lock.line.front();
+  lock.count = 1;
+  lock.line.pop_front();
+  lock.holder->OnLockGranted();
+}
+
+void FakePostgres::LeaveLine(PostgresSession& session) {
+  for (auto& [key, lock] : locks_) std::erase(lock.line, &session);
+}
+
+bool FakePostgres::HoldsLocks(const PostgresSession& session) const {
+  return std::any_of(locks_.begin(), locks_.end(), [&session](const auto& entry) {
+    return entry.second.holder == &session;
+  });
+}
+
+}  // namespace pglynx::sim

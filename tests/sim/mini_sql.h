@@ -1,0 +1,88 @@
+#pragma once
+
+// The statements that FakePostgres understands: a small part of Postgres's SQL, so that the
+// same text runs on a real server. Anything else is a syntax error, as it would be there.
+//
+//   SELECT 'client-1/2', $1, pg_sleep(0.05), repeat('x', 9) [FROM generate_series(1, 3) | t]
+//   SHOW x · SET [LOCAL] x TO 'v' · RESET x|ALL · BEGIN · COMMIT · ROLLBACK
+//   CREATE TEMP TABLE t (x text) · DROP TABLE t · INSERT INTO t VALUES ('v')
+//   COPY t FROM STDIN · COPY (SELECT …) TO STDOUT · LISTEN c · UNLISTEN c|* · NOTIFY c
+//   PREPARE s AS … · EXECUTE s · DEALLOCATE s|ALL · DISCARD ALL|SEQUENCES|TEMP|PLANS
+//
+// Values; a Statement owns its text.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pglynx::sim {
+
+enum class StatementKind : uint8_t {
+  kEmpty,
+  kSyntaxError,
+  kSelect,
+  kShow,
+  kSet,
+  kSetLocal,
+  kReset,
+  kResetAll,
+  kBegin,
+  kCommit,
+  kRollback,
+  kCreateTemp,
+  kDropTable,
+  kInsert,
+  kCopyIn,
+  kCopyOut,
+  kListen,
+  kUnlisten,
+  kNotify,
+  kPrepare,
+  kExecute,
+  kDeallocate,
+  kDeallocateAll,
+  kDiscard,
+};
+
+// One column of a SELECT.
+struct SelectItem {
+  enum class Kind : uint8_t { kString, kNumber, kParameter, kCall, kColumn, kDivision };
+  Kind kind = Kind::kString;
+  std::string text;                    // the value, the number, the function, the column
+  std::vector<std::string> arguments;  // of kCall
+};
+
+struct MiniStatement {
+  StatementKind kind = StatementKind::kEmpty;
+  std::string text;   // as it was sent, comments included
+  std::string name;   // of a parameter, table, channel, statement; what DISCARD discards
+  std::string value;  // of SET and INSERT; the text behind PREPARE … AS
+  std::vector<SelectItem> items;
+  std::string table;    // SELECT … FROM table
+  uint32_t series = 1;  // rows of SELECT … FROM generate_series(1, n)
+  bool from_series = false;
+
+  [[nodiscard]] bool ReturnsRows() const {
+    return kind == StatementKind::kSelect || kind == StatementKind::kShow;
+  }
+  // COMMIT and ROLLBACK: what a failed transaction still accepts.
+  [[nodiscard]] bool EndsTransaction() const {
+    return kind == StatementKind::kCommit || kind == StatementKind::kRollback;
+  }
+  // How many $n it needs.
+  [[nodiscard]] size_t ParameterCount() const;
+};
+
+// Cuts at the semicolons outside of strings and comments; what is only blank is left out.
+std::vector<std::string> SplitStatements(std::string_view text);
+MiniStatement ParseStatement(std::string_view text);
+
+// Which client a text belongs to: the first "client-<client>/<number>" in it.
+struct Marker {
+  uint32_t client = 0;  // 0: none
+  uint32_t number = 0;
+};
+Marker FindMarker(std::string_view text);
+
+}  // namespace pglynx::sim
