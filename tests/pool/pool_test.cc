@@ -174,8 +174,7 @@ TEST_CASE("Pool doubles the time between failed logins up to server_retry_max") 
 }
 
 // Logins that were started together fail for one cause: that is one failure.
-TEST_CASE("Pool tries again after server_retry_min when several logins fail together",
-          "[unit]") {
+TEST_CASE("Pool tries again after server_retry_min when several logins fail together") {
   Fixture world(SettingsOfSize(4));
   std::deque<FakeWaiter> clients;
   for (uint64_t id = 1; id <= 4; ++id) clients.emplace_back(id).Ask(world.pool);
@@ -185,8 +184,7 @@ TEST_CASE("Pool tries again after server_retry_min when several logins fail toge
   CHECK(world.launcher.Count(ServerState::kLogin) == 1);
 }
 
-TEST_CASE("Pool opens the other connections when the one that probed has succeeded",
-          "[unit]") {
+TEST_CASE("Pool opens the other connections when the one that probed has succeeded") {
   Fixture world(SettingsOfSize(3));
   FakeWaiter early(1);
   early.Ask(world.pool);
@@ -201,8 +199,7 @@ TEST_CASE("Pool opens the other connections when the one that probed has succeed
   CHECK(world.launcher.Count(ServerState::kLogin) == 2);
 }
 
-TEST_CASE("Pool tells its waiters the cause when the last server goes while logins fail",
-          "[unit]") {
+TEST_CASE("Pool tells its waiters the cause when the last server goes while logins fail") {
   Fixture world;
   FakeWaiter holder(1);
   FakeWaiter client(2);
@@ -275,8 +272,7 @@ TEST_CASE("Pool closes a server at the end of its lifetime, idle or at its relea
   }
 }
 
-TEST_CASE("Pool closes each idle server in time although a later end was known first",
-          "[unit]") {
+TEST_CASE("Pool closes each idle server in time although a later end was known first") {
   PoolSettings settings = FakePool::Settings();
   settings.server_lifetime = seconds(100);
   Fixture world(settings);

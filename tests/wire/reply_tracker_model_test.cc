@@ -389,19 +389,16 @@ TEST_CASE("ReplyTracker is right about hidden and denied requests") {
           4, Demand::kExact);
 }
 
-TEST_CASE("ReplyTracker never calls a server idle that owes a reply after any three requests",
-          "[unit]") {
+TEST_CASE("ReplyTracker never calls a server idle that owes a reply after any three requests") {
   Explore(AllLetters(), 3, Demand::kSafe);
 }
 
-TEST_CASE("ReplyTracker never calls a server idle after a simple COPY that swallowed a Sync",
-          "[unit]") {
+TEST_CASE("ReplyTracker never calls a server idle after a simple COPY that swallowed a Sync") {
   Explore({kQueryCopy, kQueryCopyRefused, kBadData, kCopyDone, kCopyFail, kSync, kQueryOk}, 4,
           Demand::kSafe);
 }
 
-TEST_CASE("ReplyTracker never calls a server idle after an extended COPY that swallowed a Sync",
-          "[unit]") {
+TEST_CASE("ReplyTracker never calls a server idle after an extended COPY that swallowed a Sync") {
   Explore({kExecuteCopy, kExecuteCopyRefused, kBadData, kCopyDone, kCopyFail, kSync}, 5,
           Demand::kSafe);
 }
