@@ -90,9 +90,11 @@ uint64_t ServerStatements::EvictAbove(size_t max) {
 }
 
 void ServerStatements::Clear() {
-  by_use_.clear();
+  // Replies come in order: what is not confirmed was sent behind the statement that cleared
+  // the session, and will be there.
+  by_use_.assign(unconfirmed_.begin(), unconfirmed_.end());
   by_id_.clear();
-  unconfirmed_.clear();
+  for (auto at = by_use_.begin(); at != by_use_.end(); ++at) by_id_[*at] = at;
 }
 
 void ServerStatements::Erase(uint64_t id) {

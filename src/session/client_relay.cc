@@ -264,7 +264,7 @@ void ClientSession::NoteResets(std::string_view text, sql::StateEffects effects)
 }
 
 void ClientSession::RestoreAfterReset() {
-  if (resets_ == nullptr) return;
+  if (resets_ == nullptr || !pool_.welcome().has_value()) return;
   const std::unique_ptr<sql::Resets> resets = std::move(resets_);
   const pool::ParameterSet& defaults = *pool_.welcome()->defaults;
   std::string sql;

@@ -43,4 +43,12 @@ void PreparedStatements::Undo(uint32_t count) {
   unsettled_.erase(unsettled_.begin(), unsettled_.begin() + undone);
 }
 
+void PreparedStatements::Clear() {
+  std::erase_if(by_name_, [this](const auto& item) {
+    return std::none_of(unsettled_.begin(), unsettled_.end(), [&item](const Change& change) {
+      return change.added && change.name == item.first;
+    });
+  });
+}
+
 }  // namespace pglynx::session

@@ -30,8 +30,8 @@ class PreparedStatements {
   void Settle();
   // The oldest `count` changes not settled were never carried out: they are taken back.
   void Undo(uint32_t count);
-  // DEALLOCATE ALL.
-  void Clear() { by_name_.clear(); }
+  // DEALLOCATE ALL was done: only names that were added behind it remain.
+  void Clear();
 
   [[nodiscard]] size_t size() const { return by_name_.size(); }
 

@@ -17,12 +17,14 @@ using pglynx::e2e::BodyOf;
 using pglynx::e2e::CancelRequest;
 using pglynx::e2e::Connection;
 using pglynx::e2e::Deadline;
+using pglynx::e2e::Eventually;
 using pglynx::e2e::Execute;
 using pglynx::e2e::Parse;
 using pglynx::e2e::RawClient;
 using pglynx::e2e::RawMessage;
 using pglynx::e2e::SqlState;
 using pglynx::e2e::StartupOf;
+using pglynx::e2e::Superuser;
 using pglynx::e2e::Sync;
 using pglynx::e2e::Types;
 using pglynx::e2e::Values;
@@ -39,6 +41,14 @@ std::vector<RawMessage> LogIn(RawClient& client, uint16_t minor,
   options.insert(options.begin(), {{"user", "app"}, {"database", "app"}});
   client.Send(StartupOf(minor, options));
   return client.ReadUntil('Z');
+}
+
+bool SomethingSleeps() {
+  return Superuser()
+             .Exec(
+                 "select count(*) from pg_stat_activity where usename = 'app' and "
+                 "wait_event = 'PgSleep'")
+             .value() == "1";
 }
 
 void SendCancel(const AppPooler& pooler, const std::string& key) {
@@ -158,8 +168,8 @@ TEST_CASE("the cancel of a client that has no server hits nobody") {
   Connection first = pooler.Client();
   Connection second = pooler.Client();
   REQUIRE(first.Exec("select 1").ok());
-  second.Send(kShort);
-  REQUIRE(second.WaitForNotices(1));
+  second.Send("select pg_sleep(0.3)");  // no DO: it would pin
+  REQUIRE(Eventually(SomethingSleeps));
   CHECK(first.Cancel());
   CHECK(second.Receive().ok());
   CHECK(first.Exec("select 1").value() == "1");

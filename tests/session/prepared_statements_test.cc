@@ -68,3 +68,13 @@ TEST_CASE("undoing more than there is undoes what there is") {
   fixture.statements.Settle();
   CHECK(fixture.statements.size() == 0);
 }
+
+TEST_CASE("clearing keeps what was sent behind the statement that cleared") {
+  Fixture fixture;
+  fixture.statements.Add("before", fixture.Get("select 1"));
+  fixture.statements.Settle();
+  fixture.statements.Add("behind", fixture.Get("select 2"));
+  fixture.statements.Clear();
+  CHECK(fixture.statements.Find("before") == nullptr);
+  CHECK(fixture.statements.Find("behind") != nullptr);
+}

@@ -163,6 +163,7 @@ class Parser {
     if (At("default")) {
       Advance();
       statement.kind = StatementKind::kReset;
+      statement.value = "default";
       return statement;
     }
     statement.value = Value();

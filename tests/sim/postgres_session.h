@@ -8,10 +8,12 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "pglynx/auth/scram_server.h"
@@ -141,6 +143,7 @@ class PostgresSession final : public net::StreamListener, public Deletable {
   size_t copy_lines_ = 0;
   SimLoop::Ticket wake_;
   bool waits_for_lock_ = false;
+  bool lock_granted_ = false;  // and the statement goes on in the next turn
   bool cancel_in_copy_ = false;
   bool hangs_ = false;
   bool over_ = false;

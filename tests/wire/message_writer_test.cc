@@ -75,7 +75,7 @@ TEST_CASE("Errors and notices carry their fields, and only those that have text"
   const std::string_view body = "SFATAL\0VFATAL\0C57P01\0Mends\0Dfor good\0Hgo\0Rpglynx\0\0"sv;
   const std::string error =
       Written([&](std::string& out) { pglynx::wire::AppendErrorResponse(out, all); });
-  CHECK(error.substr(0, 5) == "E\0\0\0\x3b"sv);
+  CHECK(error.substr(0, 5) == "E\0\0\0\x36"sv);
   CHECK(error.substr(5) == body);
   const std::string notice =
       Written([&](std::string& out) { pglynx::wire::AppendNoticeResponse(out, all); });

@@ -113,6 +113,7 @@ class ServerStatements {
   // Drops the least recently used one and returns its id, where more than `max` are held
   // and none is unconfirmed; else 0.
   uint64_t EvictAbove(size_t max);
+  // DEALLOCATE ALL or DISCARD ALL was done: only what was sent behind it remains.
   void Clear();
 
   [[nodiscard]] size_t size() const { return by_id_.size(); }

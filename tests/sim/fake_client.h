@@ -1,0 +1,182 @@
+#pragma once
+
+// A client of the pooler in the simulation. It speaks the protocol over SimNetwork and checks
+// every message that comes back against its own model (client_model.h): its own marker, in
+// the right order, with the true transaction status and its own settings. What does not fit
+// is reported as I1.
+//
+// Requests are sent at once, or as soon as it is logged in, so calling twice is pipelining.
+// Owner: the simulation. Split over fake_client.cc (requests), fake_client_login.cc and
+// fake_client_replies.cc.
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pglynx/auth/scram_client.h"
+#include "pglynx/handshake/server_error.h"
+#include "pglynx/wire/startup.h"
+#include "sim/client_model.h"
+#include "sim/sim_network.h"
+#include "sim/sim_stream.h"
+#include "sim/violations.h"
+
+namespace pglynx::sim {
+
+// What all clients of a simulation share.
+struct ClientWorld {
+  SimLoop& loop;
+  SimNetwork& network;
+  Random& random;
+  Violations& violations;
+  net::Address pooler;
+  std::map<std::string, auth::ScramKeys> keys = {};  // PBKDF2 is slow: once for each salt
+  uint32_t next_client = 1;
+};
+
+struct ClientOptions {
+  std::string user = "app";
+  std::string database = "app";
+  std::string password = "secret";
+  wire::StartupParameters settings = {};
+  // SQLSTATEs that may come at any time.
+  std::set<std::string, std::less<>> tolerated = {};
+  // The connection may end at any time, with or without a FATAL.
+  bool may_be_cut_off = false;
+};
+
+class FakeClient final : public net::ConnectListener, public net::StreamListener {
+ public:
+  FakeClient(ClientWorld& world, ClientOptions options);
+  ~FakeClient() override;
+
+  void Connect();
+
+  // --- requests ---
+  // One Query message with these statements.
+  void Query(std::vector<Op> ops);
+  // One batch of the extended protocol, ended by Sync.
+  void Extended(std::vector<Op> ops);
+  void FunctionCall();
+  // Asks, over a connection of its own, that what it runs now is canceled.
+  void CancelMine();
+  // Terminate.
+  void Leave();
+  // How a client may go without a word.
+  enum class Exit : uint8_t { kClose, kReset, kHalfClose };
+  // Goes when this many more bytes have been sent; 0: now.
+  void Vanish(Exit exit, size_t after_bytes);
+
+  // --- observers ---
+  enum class State : uint8_t { kNew, kConnecting, kLogin, kReady, kEnded };
+  [[nodiscard]] State state() const { return state_; }
+  [[nodiscard]] bool ended() const { return state_ == State::kEnded; }
+  // Logged in, and everything has been answered.
+  [[nodiscard]] bool idle() const { return state_ == State::kReady && batches_.empty(); }
+  [[nodiscard]] size_t outstanding() const { return batches_.size(); }
+  [[nodiscard]] uint32_t number() const { return number_; }
+  [[nodiscard]] const ClientModel& model() const { return model_; }
+  // SQLSTATE and text of the last error; empty: none yet.
+  [[nodiscard]] const std::string& last_error() const { return last_error_; }
+  [[nodiscard]] const std::string& last_error_text() const { return last_error_text_; }
+  // SQLSTATE of the FATAL that ended it; empty: none.
+  [[nodiscard]] const std::string& fatal() const { return fatal_; }
+  [[nodiscard]] uint64_t statements_done() const { return statements_done_; }
+  [[nodiscard]] uint64_t errors_seen() const { return errors_seen_; }
+  [[nodiscard]] size_t notifications() const { return notifications_; }
+  // What the server last reported; empty: nothing.
+  [[nodiscard]] std::string Reported(std::string_view name) const;
+  // When the oldest unanswered request was sent; kNever: there is none.
+  [[nodiscard]] TimePoint oldest_request() const;
+
+  // --- ConnectListener ---
+  void OnConnected(std::unique_ptr<net::Stream> stream) override;
+  void OnConnectFailed(const Error& error) override;
+  // --- StreamListener ---
+  void OnData(std::span<char> bytes) override;
+  void OnDrained() override {}
+  void OnClosed(const Error& cause) override;
+
+ private:
+  // One reply, or a run of them, that is awaited.
+  enum class Part : uint8_t { kParse, kBind, kDescribe, kExecute, kClose, kStatement, kFunction };
+  struct Step {
+    Part part;
+    Op op;
+  };
+  // What one ReadyForQuery ends.
+  struct Batch {
+    std::deque<Step> steps;
+    bool extended = false;
+    bool begun = false;
+    TimePoint sent_at{};
+    std::vector<std::string> rows = {};  // of the step under way
+    bool described = false;              // its RowDescription or CopyResponse has come
+    bool copy_done = false;
+  };
+  class Canceler;
+
+  // --- fake_client.cc ---
+  std::string NewMarker();
+  void SendBatch(Batch batch, std::string_view bytes);
+  void Send(std::string_view bytes);
+  void Go();
+  void SendCopyData(const Batch& batch);
+
+  // --- fake_client_login.cc ---
+  void OnLoginMessage(char type, std::string_view body);
+  void OnAuthentication(std::string_view body);
+  void OnFatal(const handshake::ServerError& error);
+
+  // --- fake_client_replies.cc ---
+  void OnMessage(char type, std::string_view body);
+  void OnReply(char type, std::string_view body);
+  void OnStatementReply(Batch& batch, char type, std::string_view body);
+  void OnComplete(Batch& batch, std::string_view tag);
+  void OnSimpleReply(Batch& batch, char type);
+  void OnError(std::string_view body);
+  bool IsTolerated(std::string_view sqlstate);
+  void OnReady(std::string_view body);
+  void OnNotification(std::string_view body);
+  void CheckReported();
+  void PopStep(Batch& batch);
+  void Complain(std::string_view what);
+  void End();
+
+  ClientWorld& world_;
+  ClientOptions options_;
+  const uint32_t number_;
+  State state_ = State::kNew;
+  std::unique_ptr<net::PendingConnect> connect_;
+  std::unique_ptr<net::Stream> stream_;
+  std::unique_ptr<Canceler> canceler_;
+  std::optional<auth::ScramClient> scram_;
+  std::string input_;
+  std::string unsent_;  // until the login is done
+  std::deque<Batch> batches_;
+  ClientModel model_;
+  std::map<std::string, std::string, std::less<>> reported_;
+  uint32_t cancel_pid_ = 0;
+  std::string cancel_secret_;
+  uint32_t next_statement_ = 1;
+  uint32_t cancels_asked_ = 0;
+  uint32_t cancels_hit_ = 0;
+  std::optional<size_t> vanish_after_;
+  Exit exit_ = Exit::kClose;
+  bool leaving_ = false;
+  std::string last_error_;
+  std::string last_error_text_;
+  std::string fatal_;
+  uint64_t statements_done_ = 0;
+  uint64_t errors_seen_ = 0;
+  size_t notifications_ = 0;
+};
+
+}  // namespace pglynx::sim

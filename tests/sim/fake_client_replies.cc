@@ -1,0 +1,282 @@
+// FakeClient: what comes back, checked against the model.
+
+#include <fmt/format.h>
+
+#include "pglynx/core/bytes.h"
+#include "pglynx/wire/message_writer.h"
+#include "sim/fake_client.h"
+#include "sim/session_state.h"
+
+namespace pglynx::sim {
+namespace {
+
+using Stage = ClientModel::Stage;
+
+std::string JoinColumns(std::string_view body) {
+  ByteReader reader(body);
+  std::string joined;
+  for (uint16_t left = reader.U16(); left > 0; --left) {
+    const uint32_t length = reader.U32();
+    if (length != ~0U) joined += reader.Bytes(length);
+    if (left > 1) joined += '|';
+  }
+  return joined;
+}
+
+}  // namespace
+
+void FakeClient::Complain(std::string_view what) {
+  world_.violations.Report("I1", fmt::format("client {}: {}", number_, what));
+}
+
+void FakeClient::OnMessage(char type, std::string_view body) {
+  switch (type) {
+    case 'N':
+      return;
+    case 'S': {
+      ByteReader reader(body);
+      const std::string name(reader.CString());
+      reported_[name] = reader.CString();
+      return;
+    }
+    case 'A':
+      OnNotification(body);
+      return;
+    case 'E':
+      OnError(body);
+      return;
+    case 'Z':
+      OnReady(body);
+      return;
+    default:
+      OnReply(type, body);
+  }
+}
+
+void FakeClient::OnNotification(std::string_view body) {
+  ByteReader reader(body);
+  reader.U32();
+  const std::string_view channel = reader.CString();
+  ++notifications_;
+  if (!model_.Listens(channel)) {
+    Complain(fmt::format("was notified of {}, to which it never listened", channel));
+  }
+}
+
+void FakeClient::OnReply(char type, std::string_view body) {
+  if (batches_.empty() || batches_.front().steps.empty()) {
+    Complain(fmt::format("got a message of type '{}' that answers nothing", type));
+    return;
+  }
+  Batch& batch = batches_.front();
+  if (!batch.begun) {
+    batch.begun = true;
+    model_.BeginImplicit();
+    if (batch.steps.front().part == Part::kStatement) model_.DropUnnamed();
+  }
+  const Part part = batch.steps.front().part;
+  if (part == Part::kExecute || part == Part::kStatement) {
+    OnStatementReply(batch, type, body);
+  } else if (part == Part::kFunction) {
+    const Op& op = batch.steps.front().op;
+    const std::string_view result = body.size() < 4 ? body : body.substr(4);
+    if (type != 'V' || result != op.marker) {
+      Complain(fmt::format("its function {} was answered with '{}' {}", op.marker, type, result));
+    }
+    PopStep(batch);
+  } else {
+    OnSimpleReply(batch, type);
+  }
+}
+
+// The replies that are one message, or two of which the second decides.
+void FakeClient::OnSimpleReply(Batch& batch, char type) {
+  const Step& step = batch.steps.front();
+  const Op& op = step.op;
+  Stage stage = Stage::kParse;
+  char wanted = '1';
+  if (step.part == Part::kBind) {
+    stage = Stage::kBind;
+    wanted = '2';
+  } else if (step.part == Part::kDescribe) {
+    stage = Stage::kDescribe;
+    wanted = op.ReturnsRows() ? 'T' : 'n';
+  } else if (step.part == Part::kClose) {
+    wanted = '3';
+  }
+  const std::string_view error =
+      step.part == Part::kClose ? std::string_view() : model_.ExpectedError(op, stage);
+  if (type != wanted || !error.empty()) {
+    Complain(fmt::format("{} was answered with '{}', awaited was '{}' {}", op.marker, type, wanted,
+                         error));
+  }
+  if (step.part == Part::kParse) model_.Parsed(op);
+  if (step.part == Part::kClose) model_.Closed(op);
+  PopStep(batch);
+}
+
+void FakeClient::OnStatementReply(Batch& batch, char type, std::string_view body) {
+  const Step& step = batch.steps.front();
+  const Op& op = step.op;
+  const std::string_view error =
+      model_.ExpectedError(op, step.part == Part::kExecute ? Stage::kExecute : Stage::kStatement);
+  if (!error.empty()) {
+    Complain(fmt::format("{} was answered with '{}' where the error {} was awaited", op.marker,
+                         type, error));
+    PopStep(batch);
+    return;
+  }
+  switch (type) {
+    case 'C':
+      OnComplete(batch, body.substr(0, body.empty() ? 0 : body.size() - 1));
+      return;
+    case 'D':
+      batch.rows.push_back(JoinColumns(body));
+      return;
+    case 'd':
+      batch.rows.emplace_back(body);
+      return;
+    case 'c':
+      batch.copy_done = true;
+      return;
+    case 'T':
+      if (step.part != Part::kExecute && op.ReturnsRows() && !batch.described) {
+        batch.described = true;
+        return;
+      }
+      break;
+    case 'H':
+    case 'G':
+      if (op.kind == (type == 'H' ? OpKind::kCopyOut : OpKind::kCopyIn) && !batch.described) {
+        batch.described = true;
+        if (type == 'G') SendCopyData(batch);
+        return;
+      }
+      break;
+    default:
+      break;
+  }
+  Complain(fmt::format("{} was answered with a message of type '{}'", op.marker, type));
+}
+
+void FakeClient::OnComplete(Batch& batch, std::string_view tag) {
+  const Op op = batch.steps.front().op;
+  const std::vector<std::string> wanted = model_.ExpectedRows(op);
+  if (batch.rows != wanted) {
+    const std::string first = batch.rows.empty() ? "nothing" : batch.rows.front();
+    Complain(fmt::format("{} got {} rows, the first of them {}; awaited were {} with {}", op.Sql(),
+                         batch.rows.size(), first, wanted.size(),
+                         wanted.empty() ? "nothing" : wanted.front()));
+  }
+  const std::string wanted_tag = model_.ExpectedTag(op);
+  if (tag != wanted_tag) {
+    Complain(fmt::format("{} ended with {}, awaited was {}", op.Sql(), tag, wanted_tag));
+  }
+  model_.Apply(op);
+  ++statements_done_;
+  PopStep(batch);
+}
+
+void FakeClient::PopStep(Batch& batch) {
+  batch.steps.pop_front();
+  batch.rows.clear();
+  batch.described = false;
+  batch.copy_done = false;
+}
+
+bool FakeClient::IsTolerated(std::string_view sqlstate) {
+  if (sqlstate == "57014" && cancels_hit_ < cancels_asked_) {
+    ++cancels_hit_;
+    return true;
+  }
+  return options_.tolerated.contains(sqlstate);
+}
+
+void FakeClient::OnError(std::string_view body) {
+  const auto error = handshake::ParseServerError(body);
+  if (!error.has_value()) {
+    Complain("got an ErrorResponse that cannot be read");
+    return;
+  }
+  if (error->severity == "FATAL") {
+    OnFatal(*error);
+    return;
+  }
+  last_error_ = error->sqlstate;
+  last_error_text_ = error->message;
+  ++errors_seen_;
+  if (batches_.empty() || batches_.front().steps.empty()) {
+    Complain(fmt::format("got the error {} that answers nothing", error->sqlstate));
+    return;
+  }
+  Batch& batch = batches_.front();
+  if (!batch.begun) {
+    batch.begun = true;
+    model_.BeginImplicit();
+    if (batch.steps.front().part == Part::kStatement) model_.DropUnnamed();
+  }
+  const Step& step = batch.steps.front();
+  bool awaited = false;
+  switch (step.part) {
+    case Part::kParse:
+      awaited = model_.ExpectedError(step.op, Stage::kParse) == error->sqlstate;
+      model_.ParseFailed(step.op);
+      break;
+    case Part::kBind:
+      awaited = model_.ExpectedError(step.op, Stage::kBind) == error->sqlstate;
+      break;
+    case Part::kDescribe:
+      awaited = model_.ExpectedError(step.op, Stage::kDescribe) == error->sqlstate;
+      break;
+    case Part::kExecute:
+      awaited = model_.ExpectedError(step.op, Stage::kExecute) == error->sqlstate;
+      break;
+    case Part::kClose:
+      break;
+    case Part::kStatement:
+    case Part::kFunction:
+      awaited = model_.ExpectedError(step.op, Stage::kStatement) == error->sqlstate;
+      // The whole text is parsed before any of it runs.
+      for (const Step& later : batch.steps) {
+        awaited = awaited ||
+                  (later.op.kind == OpKind::kBadSyntax && error->sqlstate == "42601");
+      }
+      break;
+  }
+  if (!awaited && !IsTolerated(error->sqlstate)) {
+    Complain(fmt::format("{} failed with {} {}", step.op.Sql(), error->sqlstate, error->message));
+  }
+  batch.steps.clear();
+  model_.Fail();
+}
+
+void FakeClient::OnReady(std::string_view body) {
+  if (batches_.empty() || !batches_.front().steps.empty()) {
+    Complain(batches_.empty() ? "got a ReadyForQuery that answers nothing"
+                              : fmt::format("got a ReadyForQuery before the answer to {}",
+                                            batches_.front().steps.front().op.Sql()));
+    return;
+  }
+  model_.EndImplicit();
+  if (body.size() != 1 || body[0] != model_.status()) {
+    Complain(fmt::format("was told the transaction status '{}', awaited was '{}'", body,
+                         model_.status()));
+  }
+  CheckReported();
+  batches_.pop_front();
+}
+
+// What a driver believes its settings to be is what they are.
+void FakeClient::CheckReported() {
+  for (const std::string& name : model_.TouchedParameters()) {
+    const KnownParameter* known = FindParameter(name);
+    if (known == nullptr || !known->reported) continue;
+    const std::string wanted = model_.Value(name);
+    const std::string told = Reported(known->name);
+    if (told != wanted) {
+      Complain(fmt::format("was told that {} is '{}', its own is '{}'", name, told, wanted));
+    }
+  }
+}
+
+}  // namespace pglynx::sim

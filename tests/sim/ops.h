@@ -1,0 +1,102 @@
+#pragma once
+
+// What a simulated client asks for: one statement each, as a value. A client gives it its
+// marker when it sends it; the text is valid on a real Postgres too.
+//
+//   anna.Query({Begin(), Echo()});
+//   anna.Extended({Echo().As("s1")});
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pglynx/core/time.h"
+
+namespace pglynx::sim {
+
+enum class OpKind : uint8_t {
+  kEcho,         // SELECT its marker
+  kRows,         // many rows, each of them made of its marker
+  kSleep,        // takes time, then shows its marker
+  kShow,         // its own value of a parameter
+  kSet,          // SET name TO 'value'
+  kSetLocal,     // SET LOCAL name TO 'value'
+  kReset,        // RESET name
+  kBegin,
+  kCommit,
+  kRollback,
+  kDivide,       // fails: SELECT 1/0
+  kBadSyntax,    // fails before anything runs
+  kCreateTemp,   // CREATE TEMP TABLE name
+  kInsert,       // its marker into that table
+  kReadTable,    // what is in that table
+  kDropTable,
+  kListen,       // LISTEN name
+  kUnlistenAll,
+  kNotify,       // NOTIFY name
+  kLock,         // an advisory lock of the session
+  kUnlockAll,
+  kCopyIn,       // into the shared table
+  kCopyOut,
+};
+
+struct Op {
+  OpKind kind = OpKind::kEcho;
+  std::string name = {};
+  std::string value = {};
+  uint32_t rows = 1;
+  uint32_t repeats = 1;  // of the marker in a row
+  Duration time{};
+
+  // In the extended protocol: the statement's name, "" for the unnamed one.
+  std::string statement = {};
+  bool parses = true;      // false: the statement of that name is used again
+  bool describes = false;  // a Describe of the portal in front of Execute
+  bool closes = false;     // a Close of the statement behind Execute
+  // Echo of a parameter instead of a literal, so that clients share the statement.
+  bool by_parameter = false;
+  std::string marker = {};  // given when it is sent
+
+  // The statement's name in the extended protocol.
+  [[nodiscard]] Op As(std::string_view statement_name) const;
+  // Bind and Execute alone, of a statement that was prepared before.
+  [[nodiscard]] Op Again() const;
+  [[nodiscard]] Op Described() const;
+  [[nodiscard]] Op Closed() const;
+
+  [[nodiscard]] bool ReturnsRows() const;
+  [[nodiscard]] bool EndsTransaction() const {
+    return kind == OpKind::kCommit || kind == OpKind::kRollback;
+  }
+  // The text, with the marker in it.
+  [[nodiscard]] std::string Sql() const;
+};
+
+Op Echo();
+// Prepared once and used by many clients: SELECT $1.
+Op EchoParameter();
+Op Rows(uint32_t rows, uint32_t repeats);
+Op Sleep(Duration time);
+Op Show(std::string_view name);
+Op Set(std::string_view name, std::string_view value);
+Op SetLocal(std::string_view name, std::string_view value);
+Op Reset(std::string_view name);
+Op Begin();
+Op Commit();
+Op Rollback();
+Op DivideByZero();
+Op BadSyntax();
+Op CreateTemp(std::string_view table);
+Op Insert(std::string_view table);
+Op ReadTable(std::string_view table);
+Op DropTable(std::string_view table);
+Op Listen(std::string_view channel);
+Op UnlistenAll();
+Op Notify(std::string_view channel);
+Op Lock(uint32_t key);
+Op UnlockAll();
+Op CopyIn(uint32_t rows);
+Op CopyOut(uint32_t rows);
+
+}  // namespace pglynx::sim
