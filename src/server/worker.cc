@@ -250,7 +250,7 @@ pool::Snapshot Worker::TakeSnapshot(admin::WhatToInclude what) {
   pool::Snapshot snapshot;
   snapshot.stats_period_us = static_cast<uint64_t>((loop_.Now() - stats_tick_at_).count());
   snapshot.databases = static_cast<uint32_t>(config_->pools.size());
-  snapshot.users = static_cast<uint32_t>(session_world_.users.size());
+  snapshot.users = static_cast<uint32_t>(session_world_.users.user_count());
   sessions_->FillSnapshot(snapshot, connections);
   pools_.FillSnapshot(snapshot, connections);
   return snapshot;

@@ -13,7 +13,6 @@
 #include "support/e2e/raw_messages.h"
 
 using pglynx::e2e::AppConfig;
-using pglynx::e2e::AppOptions;
 using pglynx::e2e::AppPooler;
 using pglynx::e2e::Cell;
 using pglynx::e2e::Connection;

@@ -18,7 +18,6 @@ using pglynx::e2e::Eventually;
 using pglynx::e2e::Execute;
 using pglynx::e2e::Flush;
 using pglynx::e2e::Parse;
-using pglynx::e2e::Pooler;
 using pglynx::e2e::RawClient;
 using pglynx::e2e::ServerCount;
 using pglynx::e2e::Superuser;

@@ -39,7 +39,8 @@ class UserDirectory {
   // For the console's stats_users: any pool's entry of that name, or nullptr.
   UserEntry* FindByName(std::string_view user);
 
-  [[nodiscard]] size_t size() const { return entries_.size(); }
+  // Names that differ; a name may stand in several pools.
+  [[nodiscard]] size_t user_count() const { return by_name_.size(); }
 
  private:
   [[nodiscard]] UserEntry* FindIn(std::string_view pool, std::string_view user);
