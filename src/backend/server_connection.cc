@@ -1,5 +1,7 @@
 #include "backend/server_connection.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "pglynx/core/bytes.h"
@@ -167,6 +169,7 @@ void ServerConnection::StartExchange(
   phase_ = Phase::kExchange;
   expected_tags_.clear();
   tags_seen_ = 0;
+  exchange_done_ = false;
   std::string messages;
   for (auto& [query, tag] : queries_and_tags) {
     wire::AppendQuery(messages, query);
@@ -196,10 +199,11 @@ void ServerConnection::ForEachMessage(std::string_view bytes, Handler handle) {
     bytes = joined;
   }
   while (!bytes.empty() && phase_ != Phase::kClosed) {
+    const size_t tail_bytes = std::min<size_t>(scanner().body_remaining(), bytes.size());
     const FrameScanner::Item item = scanner().Next(bytes);
     if (item.kind == FrameScanner::Kind::kNeedMore) {
       held().Append(bytes);
-      return;
+      break;
     }
     if (item.kind == FrameScanner::Kind::kInvalid || item.kind == FrameScanner::Kind::kTooLong) {
       Fail(ErrorCode::kServerProtocolViolation,
@@ -208,9 +212,25 @@ void ServerConnection::ForEachMessage(std::string_view bytes, Handler handle) {
       return;
     }
     bytes.remove_prefix(item.bytes.size());
-    if (item.kind == FrameScanner::Kind::kRun) continue;  // rows and notices nobody reads
-    if (!(this->*handle)(item.type, item.bytes.substr(wire::kHeaderBytes))) return;
+    if (item.kind == FrameScanner::Kind::kRun) {
+      if (!CheckRun(item.bytes.substr(tail_bytes))) return;
+      continue;
+    }
+    // What comes behind the end of an exchange is judged as on an idle connection.
+    const Handler now = exchange_done_ ? &ServerConnection::OnIdleMessage : handle;
+    if (!(this->*now)(item.type, item.bytes.substr(wire::kHeaderBytes))) return;
   }
+  if (exchange_done_ && phase_ != Phase::kClosed) OnExchangeDone();
+}
+
+// Messages that pass unread: rows during an exchange of ours, otherwise notices alone.
+bool ServerConnection::CheckRun(std::string_view run) {
+  if (phase_ == Phase::kExchange && !exchange_done_) return true;
+  while (run.size() >= wire::kHeaderBytes) {
+    if (run[0] != 'N' && run[0] != 'A') return OnIdleMessage(run[0], {});
+    run.remove_prefix(std::min<size_t>(run.size(), size_t{LoadU32(run.data() + 1)} + 1));
+  }
+  return true;
 }
 
 bool ServerConnection::OnExchangeMessage(char type, std::string_view body) {
@@ -237,15 +257,15 @@ bool ServerConnection::OnExchangeMessage(char type, std::string_view body) {
       ++tags_seen_;
     }
   }
-  if (type != 'Z' || !tracker().empty()) return true;
-  OnExchangeDone();
-  return false;
+  exchange_done_ = type == 'Z' && tracker().empty();
+  return true;
 }
 
 void ServerConnection::OnExchangeDone() {
+  exchange_done_ = false;
   const bool all_confirmed = tags_seen_ == expected_tags_.size() ||
                              (expected_tags_.size() == 1 && expected_tags_[0].empty());
-  if (!all_confirmed || !tracker().Idle() || !held().empty()) {
+  if (!all_confirmed || !tracker().Idle() || !AtMessageBoundary()) {
     Fail(ErrorCode::kServerLost, "could not be brought back to an idle session");
     return;
   }

@@ -66,6 +66,7 @@ class ServerConnection final : public pool::PooledServer,
   void StartExchange(std::vector<std::pair<std::string, std::string>> queries_and_tags);
   bool OnExchangeMessage(char type, std::string_view body);
   void OnExchangeDone();
+  bool CheckRun(std::string_view run);
   bool OnIdleMessage(char type, std::string_view body);
   bool LearnParameter(std::string_view body);
   // Runs `handle` for every message that the scanner shows, until it returns false.
@@ -86,7 +87,8 @@ class ServerConnection final : public pool::PooledServer,
   std::unique_ptr<net::OffloadedWork> key_work_;
   std::vector<std::string> expected_tags_;  // of the exchange under way, in order
   size_t tags_seen_ = 0;
-  bool discards_all_ = false;  // the exchange has DISCARD ALL
+  bool discards_all_ = false;   // the exchange has DISCARD ALL
+  bool exchange_done_ = false;  // its last reply has come
   std::string cancel_secret_;
   uint32_t pid_ = 0;
   uint32_t cancels_in_flight_ = 0;

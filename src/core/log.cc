@@ -36,18 +36,35 @@ spdlog::level::level_enum SpdlogLevel(LogLevel level) {
   return spdlog::level::err;
 }
 
-// Between double quotes, valid in JSON and unambiguous in logfmt.
+// The bytes of the UTF-8 character at the front of `text`; 0 if there is none.
+size_t Utf8Bytes(std::string_view text) {
+  const auto lead = static_cast<uint8_t>(text[0]);
+  const size_t count = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+  if (count == 0 || lead > 0xf4 || text.size() < count) return 0;
+  for (size_t i = 1; i < count; ++i) {
+    if ((static_cast<uint8_t>(text[i]) & 0xc0U) != 0x80U) return 0;
+  }
+  return count;
+}
+
+// Between double quotes, valid in JSON and unambiguous in logfmt. Bytes that are no UTF-8
+// become the replacement character.
 void AppendQuoted(std::string& out, std::string_view text) {
   out += '"';
-  for (const char c : text) {
+  while (!text.empty()) {
+    const char c = text[0];
+    const size_t count = Utf8Bytes(text);
     if (c == '"' || c == '\\') {
       out += '\\';
       out += c;
-    } else if (static_cast<uint8_t>(c) < 0x20) {
+    } else if (static_cast<uint8_t>(c) < 0x20 || c == 0x7f) {
       out += fmt::format("\\u{:04x}", static_cast<uint8_t>(c));
+    } else if (count == 0) {
+      out += "\\ufffd";
     } else {
-      out += c;
+      out += text.substr(0, count);
     }
+    text.remove_prefix(count == 0 ? 1 : count);
   }
   out += '"';
 }

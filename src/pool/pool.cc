@@ -53,7 +53,7 @@ Pool::Outcome Pool::Acquire(Waiter& waiter) {
 }
 
 bool Pool::Expired(const PooledServer& server) const {
-  return server.close_needed || server.expires <= world_.loop.Now();
+  return server.close_needed || server.expires <= world_.loop.Now() || !server.AtMessageBoundary();
 }
 
 Lease Pool::Give(PooledServer& server, uint64_t client_id) {

@@ -92,9 +92,11 @@ uint64_t ServerStatements::EvictAbove(size_t max) {
 void ServerStatements::Clear() {
   // Replies come in order: what is not confirmed was sent behind the statement that cleared
   // the session, and will be there.
-  by_use_.assign(unconfirmed_.begin(), unconfirmed_.end());
+  by_use_.clear();
   by_id_.clear();
-  for (auto at = by_use_.begin(); at != by_use_.end(); ++at) by_id_[*at] = at;
+  for (const uint64_t id : unconfirmed_) {
+    if (!by_id_.contains(id)) by_id_[id] = by_use_.insert(by_use_.end(), id);
+  }
 }
 
 void ServerStatements::Erase(uint64_t id) {

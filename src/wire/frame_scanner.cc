@@ -11,6 +11,8 @@ namespace {
 // Names of statements and portals stand in the head of Bind; 63 bytes are significant
 // to Postgres (NAMEDATALEN), and clients send little more.
 constexpr uint32_t kFrontendHeadBytesMax = 2048;
+// Of an ErrorResponse this much is read: severity and code come first.
+constexpr uint32_t kBackendHeadBytesMax = 256;
 // Postgres limits a message to MaxAllocSize, 1 GiB - 1 (src/include/utils/memutils.h).
 constexpr uint32_t kMessageBytesMax = 0x3fffffffU;
 
@@ -34,8 +36,9 @@ constexpr FrameRules MakeRules(std::string_view pass, std::string_view head,
 // CopyData passes; Bind may carry megabytes of parameters behind its names.
 constexpr FrameRules kFrontendRules = MakeRules("d", "BF", "QPDECSHcfX", kFrontendHeadBytesMax);
 // DataRow, CopyData, NoticeResponse, NotificationResponse and function results pass;
-// bodies of row descriptions and errors are not read either, only their arrival counts.
-constexpr FrameRules kBackendRules = MakeRules("DdNAV", "TtnEGHW123sIc", "ZCSK", 0);
+// bodies of row descriptions and errors are hardly read, their arrival counts.
+constexpr FrameRules kBackendRules =
+    MakeRules("DdNAV", "TtnEGHW123sIc", "ZCSK", kBackendHeadBytesMax);
 
 }  // namespace
 

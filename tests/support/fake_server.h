@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "pglynx/pool/pool.h"
+#include "pglynx/pool/pooled_server.h"
+#include "pglynx/pool/snapshot.h"
 
 namespace pglynx::test {
 

@@ -178,6 +178,7 @@ class Pool {
   void CheckInvariants() const;
 
  private:
+  // Too old, replaced by a reload, or in the middle of a message that nobody asked for.
   [[nodiscard]] bool Expired(const PooledServer& server) const;
   void MakeIdle(PooledServer& server);
   Lease Give(PooledServer& server, uint64_t client_id);

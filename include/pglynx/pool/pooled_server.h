@@ -95,6 +95,8 @@ class PooledServer : public Deletable, public ListNode<PooledServer> {
   wire::FrameScanner& scanner() { return scanner_; }
   // The unread tail of the server's stream: an incomplete header or small message.
   Buffer& held() { return held_; }
+  // Every message that has begun to arrive has ended.
+  [[nodiscard]] bool AtMessageBoundary() const { return scanner_.AtBoundary() && held_.empty(); }
   ServerMemory& memory() { return memory_; }
   [[nodiscard]] uint64_t id() const { return id_; }
 
