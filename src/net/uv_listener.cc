@@ -19,7 +19,8 @@ constexpr int kBacklog = 4096;
 constexpr int kAcceptsPerEventMax = 64;
 // Out of descriptors: the queue waits in the kernel this long before the next try.
 constexpr Duration kAcceptPause = std::chrono::milliseconds(100);
-constexpr int kDeferAcceptSeconds = 10;
+// How long the kernel keeps a silent connection to itself; its login deadline begins then.
+constexpr int kDeferAcceptSeconds = 1;
 
 class UvListener final : public Listener {
  public:

@@ -100,6 +100,8 @@ Status Worker::Listen() {
 }
 
 void Worker::Run() {
+  // A log whose reader has gone must not end the service; sockets never raise it.
+  std::signal(SIGPIPE, SIG_IGN);
   loop_.OnSignal(SIGHUP, [this] { OnReloadSignal(); });
   loop_.OnSignal(SIGTERM, [this] { OnStopSignal(); });
   loop_.OnSignal(SIGINT, [this] { OnStopSignal(); });
