@@ -52,31 +52,38 @@ void StatementCache::OnUnused(Statement& statement) {
   statements_.erase(oldest);
 }
 
-bool ServerStatements::Touch(uint64_t id) {
+ServerStatements::Held ServerStatements::Touch(uint64_t id) {
   const auto found = by_id_.find(id);
-  if (found == by_id_.end()) return false;
+  if (found == by_id_.end()) return Held::kNo;
   by_use_.splice(by_use_.end(), by_use_, found->second);
-  return true;
+  const bool uncertain = std::any_of(
+      unconfirmed_.begin(), unconfirmed_.end(),
+      [this, id](const Unconfirmed& sent) { return sent.id == id && sent.batch != batch_; });
+  return uncertain ? Held::kMaybe : Held::kYes;
 }
 
 void ServerStatements::Sent(uint64_t id) {
-  unconfirmed_.push_back(id);
-  if (Touch(id)) return;
-  by_id_[id] = by_use_.insert(by_use_.end(), id);
+  unconfirmed_.push_back({id, batch_});
+  Insert(id);
+}
+
+void ServerStatements::Insert(uint64_t id) {
+  if (!by_id_.contains(id)) by_id_[id] = by_use_.insert(by_use_.end(), id);
 }
 
 uint64_t ServerStatements::Confirm() {
   if (unconfirmed_.empty()) return 0;
-  const uint64_t id = unconfirmed_.front();
+  const uint64_t id = unconfirmed_.front().id;
   unconfirmed_.erase(unconfirmed_.begin());
+  Insert(id);  // an earlier Parse of it may have been undone
   return id;
 }
 
 uint64_t ServerStatements::Undo(uint32_t count) {
   const size_t undone = std::min<size_t>(count, unconfirmed_.size());
   if (undone == 0) return 0;
-  const uint64_t first = unconfirmed_.front();
-  for (size_t i = 0; i < undone; ++i) Erase(unconfirmed_[i]);
+  const uint64_t first = unconfirmed_.front().id;
+  for (size_t i = 0; i < undone; ++i) Erase(unconfirmed_[i].id);
   unconfirmed_.erase(unconfirmed_.begin(),
                      unconfirmed_.begin() + static_cast<std::ptrdiff_t>(undone));
   return first;
@@ -94,9 +101,7 @@ void ServerStatements::Clear() {
   // the session, and will be there.
   by_use_.clear();
   by_id_.clear();
-  for (const uint64_t id : unconfirmed_) {
-    if (!by_id_.contains(id)) by_id_[id] = by_use_.insert(by_use_.end(), id);
-  }
+  for (const Unconfirmed& sent : unconfirmed_) Insert(sent.id);
 }
 
 void ServerStatements::Erase(uint64_t id) {

@@ -85,6 +85,8 @@ size_t ClientSession::ConsumeInput(std::string_view bytes) {
     // What was sent before Terminate is carried out, as Postgres does.
     stream_->FinishAndClose();
     SetState(State::kDraining);
+    OnDrained();  // nobody reads any more, so nothing holds the server up
+    DrainFurther();
   } else if (terminate_seen_) {
     Finish();
   }
@@ -229,9 +231,8 @@ void ClientSession::ForwardClientMessage(const FrameScanner::Item& item) {
       break;
     case 'S':
       tracker.Sent(Request::kSync);
-      batch.Add(item.bytes);
-      RestoreAfterReset();
-      return;
+      lease_->memory().statements.NextBatch();
+      break;
     case 'c':
     case 'f':
       tracker.Sent(Request::kCopyEnd);
@@ -259,8 +260,7 @@ void ClientSession::NoteResets(std::string_view text, sql::StateEffects effects)
   if (!resets || !pool_.welcome().has_value() || initial_ == pool_.welcome()->defaults) return;
   sql::Resets found = sql::FindResets(text, table_.scratch().text_settings.Of(wanted_).syntax);
   if (resets_ == nullptr) resets_ = std::make_unique<sql::Resets>();
-  resets_->all = resets_->all || found.all;
-  for (std::string& name : found.names) resets_->names.push_back(std::move(name));
+  resets_->Add(std::move(found));
 }
 
 void ClientSession::RestoreAfterReset() {
@@ -276,10 +276,10 @@ void ClientSession::RestoreAfterReset() {
     sql += ';';
   }
   if (sql.empty()) return;
-  WriteBatch& batch = table_.scratch().to_server;
-  std::string& query = batch.NewOwned();
+  std::string query;
   wire::AppendQuery(query, sql);
-  batch.AddOwned(query);
+  const std::string_view chunk = query;
+  lease_->Send({&chunk, 1});
   lease_->tracker().Sent(Request::kHiddenRestore);
 }
 
@@ -349,7 +349,6 @@ void ClientSession::OnQuery(const FrameScanner::Item& item) {
   }
   lease_->tracker().Sent(Request::kQuery);
   table_.scratch().to_server.Add(item.bytes);
-  RestoreAfterReset();
 }
 
 }  // namespace pglynx::session

@@ -88,7 +88,7 @@ void ClientSession::OnData(std::span<char> bytes) {
 
 void ClientSession::ConsumeHeldInput() {
   const size_t used = ConsumeInput(input_.view());
-  input_.Consume(used);
+  if (state_ != State::kClosed) input_.Consume(used);
 }
 
 void ClientSession::OnDrained() {
@@ -133,9 +133,25 @@ void ClientSession::OnCancelRequest(std::function<void()> done) {
     OnWaitFailed({ErrorCode::kQueryCanceled, "canceling statement due to user request"});
     done();
   } else if (state_ == State::kActive && !lease_->tracker().empty()) {
-    lease_->Cancel(std::move(done));
+    cancels_.push_back(std::move(done));
+    ForwardCancels();
   } else {
     done();  // idle: there is nothing to cancel, as in Postgres
+  }
+}
+
+// While the server still runs our own settings in front of the client's statement, a cancel
+// would hit those: it waits until they are done.
+void ClientSession::ForwardCancels() {
+  if (lease_ && lease_->tracker().HeadIsHidden()) return;
+  std::vector<std::function<void()>> cancels = std::move(cancels_);
+  cancels_.clear();
+  for (std::function<void()>& done : cancels) {
+    if (lease_ && !lease_->tracker().empty()) {
+      lease_->Cancel(std::move(done));
+    } else {
+      done();
+    }
   }
 }
 
@@ -153,8 +169,9 @@ void ClientSession::OnClosed(const Error& cause) {
 }
 
 void ClientSession::OnServerClosed(const Error& cause) {
+  const bool cannot_be_told = InsideServerMessage();
   lease_.Forget();
-  if (state_ == State::kDraining || server_fatal_seen_) {
+  if (state_ == State::kDraining || server_fatal_seen_ || cannot_be_told) {
     Finish();  // it has been told, by Postgres itself
     return;
   }
@@ -178,9 +195,17 @@ void ClientSession::EndNow(const Error& error) {
   Fatal(error);
 }
 
+// The client has the beginning of a message whose end is still to come: anything of ours
+// would be read as a part of it.
+bool ClientSession::InsideServerMessage() const {
+  return lease_ && swallow_bytes_ == 0 && !lease_->scanner().AtBoundary();
+}
+
 void ClientSession::Fatal(const Error& error) {
   Log(LogLevel::kInfo, "client connection closed", error.detail);
-  wire::AppendErrorResponse(NewLocalReply(), wire::Severity::kFatal, error);
+  if (!InsideServerMessage()) {
+    wire::AppendErrorResponse(NewLocalReply(), wire::Severity::kFatal, error);
+  }
   ForwardToClient();
   if (lease_ && !lease_->tracker().Quiet()) {
     if (!lease_->tracker().empty()) lease_->Cancel([] {});
@@ -200,6 +225,7 @@ void ClientSession::Finish() {
     Log(LogLevel::kInfo, "client disconnected", "");
   }
   table_.Remove(*this);
+  for (std::function<void()>& done : std::exchange(cancels_, {})) done();
   lease_.Release();  // last: the server may go to another client in this call
 }
 

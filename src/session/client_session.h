@@ -113,6 +113,8 @@ class ClientSession final : public net::StreamListener,
   // Gives everything back; the client has been told or is gone.
   void Finish();
   void GiveServerBack();
+  [[nodiscard]] bool InsideServerMessage() const;
+  void ForwardCancels();
   void Log(LogLevel level, std::string_view message, std::string_view cause) const;
 
   // --- client_relay.cc ---
@@ -130,7 +132,7 @@ class ClientSession final : public net::StreamListener,
   void OnQuery(const wire::FrameScanner::Item& item);
 
   // RESET in Postgres goes back to the values of the startup packet, which our server never
-  // saw: they are set again right behind it, in its transaction.
+  // saw: they are set again when it has succeeded, before anything else, in its transaction.
   void NoteResets(std::string_view text, sql::StateEffects effects);
   void RestoreAfterReset();
   sql::StateEffects JudgeText(std::string_view text) const;
@@ -157,6 +159,7 @@ class ClientSession final : public net::StreamListener,
   // the client.
   std::string_view NameOnServer(std::string_view name);
   void EnsureUnnamedStatement();
+  void SendHiddenClose(std::string_view name);
   // Adds the message with its statement name replaced.
   void AddRenamed(const wire::FrameScanner::Item& item, size_t name_at, size_t name_bytes,
                   std::string_view new_name);
@@ -173,6 +176,7 @@ class ClientSession final : public net::StreamListener,
   // A message of our own, to be filled in now and sent with the next ForwardToClient.
   std::string& NewLocalReply();
   void AfterReplies();
+  void DrainFurther();
   void ServerBroken(const Error& error);
 
   SessionTable& table_;
@@ -187,6 +191,7 @@ class ClientSession final : public net::StreamListener,
   std::string unnamed_;                         // contents of its unnamed statement; empty: none
   std::unique_ptr<sql::Resets> resets_;         // of the batch under way, to be made good behind it
   std::unique_ptr<std::vector<Error>> denied_;  // errors that replace the server's, in order
+  std::vector<std::function<void()>> cancels_;  // that wait for our own settings to be made
   std::unique_ptr<Error> end_with_;             // FATAL to be told when it is idle
   std::string cancel_secret_;
   uint64_t id_;

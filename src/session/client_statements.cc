@@ -104,11 +104,14 @@ void ClientSession::OnNamedParse(std::string_view name, std::string_view content
   pool::StatementRef statement = pool_.statements().Get(
       contents, table_.scratch().text_settings.Of(wanted_).identity, effects.bits());
   std::string& message = batch.NewOwned();
-  if (lease_->memory().statements.Touch(statement->id)) {
+  using Held = pool::ServerStatements::Held;
+  const Held held = lease_->memory().statements.Touch(statement->id);
+  if (held == Held::kYes) {
     // Answered in its place in the pipeline: CloseComplete, shown as ParseComplete.
     wire::AppendClose(message, 'S', kNoStatement);
     tracker.Sent(Request::kParseAsClose);
   } else {
+    if (held == Held::kMaybe) SendHiddenClose(statement->name);
     wire::AppendParse(message, statement->name, contents);
     lease_->memory().statements.Sent(statement->id);
     tracker.Sent(Request::kNamedParse);
@@ -118,10 +121,21 @@ void ClientSession::OnNamedParse(std::string_view name, std::string_view content
   statements_->Add(name, std::move(statement));
 }
 
+void ClientSession::SendHiddenClose(std::string_view name) {
+  WriteBatch& batch = table_.scratch().to_server;
+  std::string& close = batch.NewOwned();
+  wire::AppendClose(close, 'S', name);
+  batch.AddOwned(close);
+  lease_->tracker().Sent(Request::kHiddenClose);
+}
+
 std::string_view ClientSession::NameOnServer(std::string_view name) {
   const pool::Statement* statement = statements_ != nullptr ? statements_->Find(name) : nullptr;
   if (statement == nullptr) return {};
-  if (!lease_->memory().statements.Touch(statement->id)) {
+  using Held = pool::ServerStatements::Held;
+  const Held held = lease_->memory().statements.Touch(statement->id);
+  if (held != Held::kYes) {
+    if (held == Held::kMaybe) SendHiddenClose(statement->name);
     WriteBatch& batch = table_.scratch().to_server;
     std::string& parse = batch.NewOwned();
     wire::AppendParse(parse, statement->name, statement->contents());
@@ -149,10 +163,7 @@ void ClientSession::EnsureUnnamedStatement() {
     memory.unnamed_statement_of = id_;
     memory.unnamed_statement_version = unnamed_version_;
   } else if (memory.unnamed_statement_of != 0) {
-    std::string& close = batch.NewOwned();
-    wire::AppendClose(close, 'S', "");
-    batch.AddOwned(close);
-    lease_->tracker().Sent(Request::kHiddenClose);
+    SendHiddenClose("");
     memory.unnamed_statement_of = 0;
   }
 }

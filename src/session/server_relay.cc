@@ -141,6 +141,8 @@ ClientSession::Fate ClientSession::OnServerError(const FrameScanner::Item& item)
                               lease_->Peer())});
     return Fate::kStop;
   }
+  if (verdict == Verdict::kSwallow) return Fate::kSwallow;
+  resets_.reset();  // what failed has not reset anything that stays
   if (verdict == Verdict::kReplaceError && denied_ != nullptr && !denied_->empty()) {
     WriteBatch& batch = table_.scratch().to_client;
     std::string& message = batch.NewOwned();
@@ -213,6 +215,7 @@ void ClientSession::OnCommandTag(std::string_view tag) {
 }
 
 void ClientSession::OnReadyForQuery(char status) {
+  RestoreAfterReset();
   if (status != 'I' || !transaction_open_) return;
   transaction_open_ = false;
   ++pool_.stats().xact_count;
@@ -220,8 +223,19 @@ void ClientSession::OnReadyForQuery(char status) {
       static_cast<uint64_t>((table_.world().loop.Now() - transaction_at_).count());
 }
 
+// The client has said Terminate. A COPY that waits for its data ends with it.
+void ClientSession::DrainFurther() {
+  if (lease_->tracker().copy_in()) lease_->tracker().Doubt();
+  if (lease_->tracker().empty() || lease_->tracker().copy_in()) Finish();
+}
+
 void ClientSession::AfterReplies() {
   wire::ReplyTracker& tracker = lease_->tracker();
+  if (!cancels_.empty()) ForwardCancels();
+  if (state_ == State::kDraining) {
+    DrainFurther();
+    return;
+  }
   if (!tracker.empty()) {
     if ((pauses_ & kPausedPipeline) != 0 &&
         tracker.outstanding() < wire::ReplyTracker::kOutstandingMax / 2) {
@@ -235,10 +249,6 @@ void ClientSession::AfterReplies() {
     ++pool_.stats().query_count;
     pool_.stats().query_time +=
         static_cast<uint64_t>((table_.world().loop.Now() - request_at_).count());
-  }
-  if (state_ == State::kDraining) {
-    if (tracker.Quiet()) Finish();
-    return;
   }
   if ((pauses_ & kPausedPipeline) != 0) {
     ResumeClient(kPausedPipeline);

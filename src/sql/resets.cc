@@ -52,36 +52,68 @@ class Words {
 
 void FindInReset(Words& words, Resets& resets) {
   if (words.Take("all")) {
-    resets.all = true;
+    resets.ResetAll();
   } else if (words.Take("time")) {
-    resets.names.emplace_back("timezone");
+    resets.Reset("timezone");
   } else {
     std::string name = words.TakeName();
-    if (!name.empty()) resets.names.push_back(std::move(name));
+    if (!name.empty()) resets.Reset(std::move(name));
   }
 }
 
-// Behind SET. SET LOCAL x TO DEFAULT holds to the end of its transaction only.
+// Behind SET. SET LOCAL holds to the end of its transaction only.
 void FindInSet(Words& words, Resets& resets) {
   words.Take("session");
   std::string name;
   if (words.Take("time")) {
     words.Take("zone");
     name = "timezone";
-    if (!words.At("local") && !words.At("default")) return;
   } else {
     name = words.TakeName();
-    if (name.empty() || !words.TakeAssignment() || !words.At("default")) return;
+    if (name.empty() || !words.TakeAssignment()) return;
   }
-  resets.names.push_back(std::move(name));
+  if (words.At("default") || (name == "timezone" && words.At("local"))) {
+    resets.Reset(std::move(name));
+  } else {
+    resets.Set(name);
+  }
+}
+
+}  // namespace
+
+namespace {
+
+bool Contains(const std::vector<std::string>& names, std::string_view name) {
+  return std::any_of(names.begin(), names.end(),
+                     [name](const std::string& known) { return EqualsIgnoreCase(name, known); });
 }
 
 }  // namespace
 
 bool Resets::Includes(std::string_view name) const {
-  return all || std::any_of(names.begin(), names.end(), [name](const std::string& reset) {
-           return EqualsIgnoreCase(name, reset);
-         });
+  return Contains(names, name) || (all && !Contains(kept, name));
+}
+
+void Resets::Reset(std::string name) {
+  std::erase(kept, name);
+  names.push_back(std::move(name));
+}
+
+void Resets::ResetAll() {
+  all = true;
+  names.clear();
+  kept.clear();
+}
+
+void Resets::Set(const std::string& name) {
+  std::erase(names, name);
+  if (all) kept.push_back(name);
+}
+
+void Resets::Add(Resets later) {
+  if (later.all) ResetAll();
+  for (std::string& name : later.names) Reset(std::move(name));
+  for (const std::string& name : later.kept) Set(name);
 }
 
 Resets FindResets(std::string_view text, StringSyntax syntax) {
@@ -95,7 +127,7 @@ Resets FindResets(std::string_view text, StringSyntax syntax) {
     } else if (words.Take("set")) {
       FindInSet(words, resets);
     } else if (words.Take("discard") && words.At("all")) {
-      resets.all = true;
+      resets.ResetAll();
     }
     while (!words.AtEnd()) words.Skip();
     if (token.kind == TokenKind::kSemicolon) token = lexer.Next();

@@ -60,3 +60,15 @@ TEST_CASE("names are compared without case") {
   CHECK_FALSE(FindResets("reset timezone", StringSyntax::kStandard).Includes("DateStyle"));
   CHECK(FindResets("reset all", StringSyntax::kStandard).Includes("anything"));
 }
+
+TEST_CASE("a SET behind a RESET keeps its value") {
+  CHECK(Found("reset timezone; set timezone to 'UTC'").empty());
+  CHECK(Found("set timezone to 'UTC'; reset timezone") == "timezone");
+  const Resets all = FindResets("reset all; set datestyle to iso", StringSyntax::kStandard);
+  CHECK_FALSE(all.Includes("DateStyle"));
+  CHECK(all.Includes("TimeZone"));
+  Resets sum = FindResets("reset timezone", StringSyntax::kStandard);
+  sum.Add(FindResets("reset all; set timezone to 'UTC'", StringSyntax::kStandard));
+  CHECK_FALSE(sum.Includes("timezone"));
+  CHECK(sum.Includes("datestyle"));
+}

@@ -102,8 +102,17 @@ class StatementCache {
 
 class ServerStatements {
  public:
+  enum class Held : uint8_t {
+    kNo,
+    kYes,
+    // Its Parse was sent in an earlier batch that has not been answered: an error there may
+    // make the server skip it. Close it and parse it again.
+    kMaybe,
+  };
   // Whether the server holds it; marks it as used now.
-  bool Touch(uint64_t id);
+  Held Touch(uint64_t id);
+  // A Sync was sent: what follows is not skipped by an error before it.
+  void NextBatch() { ++batch_; }
   // A Parse of it was sent. Forgotten again by Undo() if the server never did it.
   void Sent(uint64_t id);
   // The oldest Parse sent is done: returns its id, 0 if none was sent.
@@ -121,10 +130,16 @@ class ServerStatements {
  private:
   using Order = std::list<uint64_t>;
   void Erase(uint64_t id);
+  void Insert(uint64_t id);
 
   Order by_use_;  // least recently used first
   std::unordered_map<uint64_t, Order::iterator> by_id_;
-  std::vector<uint64_t> unconfirmed_;  // in the order sent
+  struct Unconfirmed {
+    uint64_t id;
+    uint64_t batch;
+  };
+  std::vector<Unconfirmed> unconfirmed_;  // in the order sent
+  uint64_t batch_ = 0;
 };
 
 }  // namespace pglynx::pool

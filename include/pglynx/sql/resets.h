@@ -19,8 +19,16 @@ struct Resets {
   // Compares without case.
   [[nodiscard]] bool Includes(std::string_view name) const;
 
+  // What comes later wins: a SET behind a RESET keeps its value.
+  void Reset(std::string name);
+  void ResetAll();
+  void Set(const std::string& name);
+  // `later` was sent behind this.
+  void Add(Resets later);
+
   bool all = false;                // RESET ALL or DISCARD ALL
   std::vector<std::string> names;  // lower case, in the order of the text
+  std::vector<std::string> kept;   // set again behind the RESET ALL
 };
 
 Resets FindResets(std::string_view text, StringSyntax syntax);
