@@ -52,14 +52,11 @@ void StatementCache::OnUnused(Statement& statement) {
   statements_.erase(oldest);
 }
 
-ServerStatements::Held ServerStatements::Touch(uint64_t id) {
+bool ServerStatements::Touch(uint64_t id) {
   const auto found = by_id_.find(id);
-  if (found == by_id_.end()) return Held::kNo;
+  if (found == by_id_.end()) return false;
   by_use_.splice(by_use_.end(), by_use_, found->second);
-  const bool uncertain = std::any_of(
-      unconfirmed_.begin(), unconfirmed_.end(),
-      [this, id](const Unconfirmed& sent) { return sent.id == id && sent.batch != batch_; });
-  return uncertain ? Held::kMaybe : Held::kYes;
+  return true;
 }
 
 void ServerStatements::Sent(uint64_t id) {

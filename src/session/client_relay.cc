@@ -112,6 +112,10 @@ bool ClientSession::OnClientMessage(const FrameScanner::Item& item) {
     bool denied = false;
     if (!AcquireServer(item.type, &denied)) return denied;
   }
+  if (NamesAreUncertain(item.type)) {
+    PauseClient(kPausedPipeline);
+    return false;
+  }
   PrepareServer();
   if (!request_open_) {
     request_open_ = true;
@@ -231,7 +235,9 @@ void ClientSession::ForwardClientMessage(const FrameScanner::Item& item) {
       break;
     case 'S':
       tracker.Sent(Request::kSync);
+      ++ready_owed_;
       lease_->memory().statements.NextBatch();
+      if (statements_ != nullptr) statements_->NextBatch();
       break;
     case 'c':
     case 'f':
@@ -240,6 +246,7 @@ void ClientSession::ForwardClientMessage(const FrameScanner::Item& item) {
     case 'F':
       if (!SessionMode()) Pin("function");
       tracker.Sent(Request::kFunctionCall);
+      ++ready_owed_;
       break;
     default:
       break;  // Flush
@@ -258,20 +265,30 @@ void ClientSession::NoteResets(std::string_view text, sql::StateEffects effects)
   const bool resets =
       effects.Has(sql::StateEffect::kReset) || effects.Has(sql::StateEffect::kDiscard);
   if (!resets || !pool_.welcome().has_value() || initial_ == pool_.welcome()->defaults) return;
-  sql::Resets found = sql::FindResets(text, table_.scratch().text_settings.Of(wanted_).syntax);
-  if (resets_ == nullptr) resets_ = std::make_unique<sql::Resets>();
-  resets_->Add(std::move(found));
+  if (resets_ == nullptr) resets_ = std::make_unique<std::vector<PendingReset>>();
+  resets_->push_back({ready_owed_ + 1, false,
+                      sql::FindResets(text, table_.scratch().text_settings.Of(wanted_).syntax)});
 }
 
+// One ReadyForQuery has come.
 void ClientSession::RestoreAfterReset() {
-  if (resets_ == nullptr || !pool_.welcome().has_value()) return;
-  const std::unique_ptr<sql::Resets> resets = std::move(resets_);
+  if (resets_ == nullptr) return;
+  for (PendingReset& pending : *resets_) --pending.replies_left;
+  while (!resets_->empty() && resets_->front().replies_left == 0) {
+    if (!resets_->front().failed) Restore(resets_->front().resets);
+    resets_->erase(resets_->begin());
+  }
+  if (resets_->empty()) resets_.reset();
+}
+
+void ClientSession::Restore(const sql::Resets& resets) {
+  if (!pool_.welcome().has_value()) return;
   const pool::ParameterSet& defaults = *pool_.welcome()->defaults;
   std::string sql;
   for (const pool::Parameter& parameter : initial_->all()) {
     const std::string* standard = defaults.Find(parameter.name);
     if (standard != nullptr && *standard == parameter.value) continue;
-    if (!resets->Includes(parameter.name)) continue;
+    if (!resets.Includes(parameter.name)) continue;
     sql += pool::SetStatement(parameter.name, parameter.value, pool::SetScope::kSession);
     sql += ';';
   }
@@ -326,6 +343,7 @@ void ClientSession::DenyOnServer(Request denial, Error error) {
   }
   batch.AddOwned(message);
   lease_->tracker().Sent(denial);
+  if (denial == Request::kDeniedQuery) ++ready_owed_;
   drop_bytes_ = scanner_.body_remaining();  // of the message that was refused
   if (denied_ == nullptr) denied_ = std::make_unique<std::vector<Error>>();
   denied_->push_back(std::move(error));
@@ -348,6 +366,7 @@ void ClientSession::OnQuery(const FrameScanner::Item& item) {
     lease_->memory().unnamed_statement_of = 0;
   }
   lease_->tracker().Sent(Request::kQuery);
+  ++ready_owed_;
   table_.scratch().to_server.Add(item.bytes);
 }
 

@@ -135,6 +135,7 @@ class ClientSession final : public net::StreamListener,
   // saw: they are set again when it has succeeded, before anything else, in its transaction.
   void NoteResets(std::string_view text, sql::StateEffects effects);
   void RestoreAfterReset();
+  void Restore(const sql::Resets& resets);
   sql::StateEffects JudgeText(std::string_view text) const;
   // Notes what the statement may leave behind. False: it is refused (and denied on the
   // server by `denial`).
@@ -150,6 +151,7 @@ class ClientSession final : public net::StreamListener,
 
   // --- client_statements.cc ---
   bool ParsedWithoutServer(const wire::FrameScanner::Item& item);
+  [[nodiscard]] bool NamesAreUncertain(char type) const;
   void OnParse(const wire::FrameScanner::Item& item);
   void OnNamedParse(std::string_view name, std::string_view contents, sql::StateEffects effects);
   void OnBind(const wire::FrameScanner::Item& item);
@@ -170,7 +172,8 @@ class ClientSession final : public net::StreamListener,
   Fate OnParameterStatus(std::string_view body, bool hidden);
   void OnCommandTag(std::string_view tag);
   void OnReadyForQuery(char status);
-  void TakeBackStruck();
+  // `denials_shown`: how many of the denied requests struck out get their error shown.
+  void TakeBackStruck(uint32_t denials_shown);
   // Sends what has been gathered for the client.
   void ForwardToClient();
   // A message of our own, to be filled in now and sent with the next ForwardToClient.
@@ -188,11 +191,16 @@ class ClientSession final : public net::StreamListener,
   pool::ParameterRef wanted_;   // this client's settings now
   pool::ParameterRef initial_;  // those it logged in with; what RESET goes back to
   std::unique_ptr<PreparedStatements> statements_;
-  std::string unnamed_;                         // contents of its unnamed statement; empty: none
-  std::unique_ptr<sql::Resets> resets_;         // of the batch under way, to be made good behind it
-  std::unique_ptr<std::vector<Error>> denied_;  // errors that replace the server's, in order
-  std::vector<std::function<void()>> cancels_;  // that wait for our own settings to be made
-  std::unique_ptr<Error> end_with_;             // FATAL to be told when it is idle
+  std::string unnamed_;  // contents of its unnamed statement; empty: none
+  struct PendingReset {
+    uint32_t replies_left;  // ReadyForQuery up to and including its own
+    bool failed;
+    sql::Resets resets;
+  };
+  std::unique_ptr<std::vector<PendingReset>> resets_;  // to be made good, in the order sent
+  std::unique_ptr<std::vector<Error>> denied_;         // errors that replace the server's, in order
+  std::vector<std::function<void()>> cancels_;         // that wait for our own settings to be made
+  std::unique_ptr<Error> end_with_;                    // FATAL to be told when it is idle
   std::string cancel_secret_;
   uint64_t id_;
   uint64_t unnamed_version_ = 0;
@@ -201,6 +209,7 @@ class ClientSession final : public net::StreamListener,
   TimePoint transaction_at_{};
   sql::StateEffects unnamed_effects_;
   uint32_t cancel_pid_;
+  uint32_t ready_owed_ = 0;      // ReadyForQuery that the client still awaits
   uint32_t swallow_bytes_ = 0;   // rest of a server message that is not passed on
   uint32_t drop_bytes_ = 0;      // rest of a client message that is not passed on
   std::string_view pin_reason_;  // static text; empty: not pinned

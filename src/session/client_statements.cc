@@ -51,6 +51,16 @@ bool ClientSession::ParsedWithoutServer(const FrameScanner::Item& item) {
   return true;
 }
 
+// Names of statements mean nothing certain while an earlier batch of the pipeline may still
+// fail: such a message waits until that has been answered.
+bool ClientSession::NamesAreUncertain(char type) const {
+  if (!SharesStatements() || (type != 'P' && type != 'B' && type != 'D' && type != 'C')) {
+    return false;
+  }
+  return (statements_ != nullptr && statements_->Uncertain()) ||
+         lease_->memory().statements.Uncertain();
+}
+
 void ClientSession::OnParse(const FrameScanner::Item& item) {
   ByteReader reader(Body(item));
   const std::string_view name = reader.CString();
@@ -104,14 +114,11 @@ void ClientSession::OnNamedParse(std::string_view name, std::string_view content
   pool::StatementRef statement = pool_.statements().Get(
       contents, table_.scratch().text_settings.Of(wanted_).identity, effects.bits());
   std::string& message = batch.NewOwned();
-  using Held = pool::ServerStatements::Held;
-  const Held held = lease_->memory().statements.Touch(statement->id);
-  if (held == Held::kYes) {
+  if (lease_->memory().statements.Touch(statement->id)) {
     // Answered in its place in the pipeline: CloseComplete, shown as ParseComplete.
     wire::AppendClose(message, 'S', kNoStatement);
     tracker.Sent(Request::kParseAsClose);
   } else {
-    if (held == Held::kMaybe) SendHiddenClose(statement->name);
     wire::AppendParse(message, statement->name, contents);
     lease_->memory().statements.Sent(statement->id);
     tracker.Sent(Request::kNamedParse);
@@ -132,10 +139,7 @@ void ClientSession::SendHiddenClose(std::string_view name) {
 std::string_view ClientSession::NameOnServer(std::string_view name) {
   const pool::Statement* statement = statements_ != nullptr ? statements_->Find(name) : nullptr;
   if (statement == nullptr) return {};
-  using Held = pool::ServerStatements::Held;
-  const Held held = lease_->memory().statements.Touch(statement->id);
-  if (held != Held::kYes) {
-    if (held == Held::kMaybe) SendHiddenClose(statement->name);
+  if (!lease_->memory().statements.Touch(statement->id)) {
     WriteBatch& batch = table_.scratch().to_server;
     std::string& parse = batch.NewOwned();
     wire::AppendParse(parse, statement->name, statement->contents());

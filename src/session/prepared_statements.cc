@@ -11,11 +11,11 @@ const pool::Statement* PreparedStatements::Find(std::string_view name) const {
 
 void PreparedStatements::Add(std::string_view name, pool::StatementRef statement) {
   by_name_.emplace(std::string(name), std::move(statement));
-  unsettled_.push_back({std::string(name), {}, true});
+  unsettled_.push_back({std::string(name), {}, true, batch_});
 }
 
 void PreparedStatements::Remove(std::string_view name) {
-  Change change{std::string(name), {}, false};
+  Change change{std::string(name), {}, false, batch_};
   const auto found = by_name_.find(name);
   if (found != by_name_.end()) {
     change.removed = std::move(found->second);

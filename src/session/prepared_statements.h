@@ -30,6 +30,12 @@ class PreparedStatements {
   void Settle();
   // The oldest `count` changes not settled were never carried out: they are taken back.
   void Undo(uint32_t count);
+  // A Sync was sent: what follows is not skipped by an error before it.
+  void NextBatch() { ++batch_; }
+  // A change of an earlier batch is not settled: what the names mean cannot be told yet.
+  [[nodiscard]] bool Uncertain() const {
+    return !unsettled_.empty() && unsettled_.front().batch != batch_;
+  }
   // DEALLOCATE ALL was done: only names that were added behind it remain.
   void Clear();
 
@@ -40,6 +46,7 @@ class PreparedStatements {
     std::string name;
     pool::StatementRef removed;  // of a Remove: what was there
     bool added;
+    uint64_t batch;
   };
   struct NameHash {
     using is_transparent = void;
@@ -48,6 +55,7 @@ class PreparedStatements {
 
   std::unordered_map<std::string, pool::StatementRef, NameHash, std::equal_to<>> by_name_;
   std::vector<Change> unsettled_;  // oldest first
+  uint64_t batch_ = 0;
 };
 
 }  // namespace pglynx::session

@@ -132,8 +132,9 @@ ClientSession::Fate ClientSession::OnServerMessage(char* bytes, const FrameScann
 
 ClientSession::Fate ClientSession::OnServerError(const FrameScanner::Item& item) {
   wire::ReplyTracker& tracker = lease_->tracker();
+  const bool denied_parse = !tracker.empty() && tracker.head() == Request::kDeniedParse;
   const Verdict verdict = tracker.Reply('E');
-  TakeBackStruck();
+  TakeBackStruck(denied_parse ? 1 : 0);
   if (verdict == Verdict::kHiddenFailed) {
     ServerBroken({ErrorCode::kServerLost,
                   fmt::format("server {} refused this client's settings; the connection is "
@@ -142,7 +143,11 @@ ClientSession::Fate ClientSession::OnServerError(const FrameScanner::Item& item)
     return Fate::kStop;
   }
   if (verdict == Verdict::kSwallow) return Fate::kSwallow;
-  resets_.reset();  // what failed has not reset anything that stays
+  if (resets_ != nullptr) {
+    for (PendingReset& pending : *resets_) {
+      pending.failed = pending.failed || pending.replies_left == 1;
+    }
+  }
   if (verdict == Verdict::kReplaceError && denied_ != nullptr && !denied_->empty()) {
     WriteBatch& batch = table_.scratch().to_client;
     std::string& message = batch.NewOwned();
@@ -156,12 +161,16 @@ ClientSession::Fate ClientSession::OnServerError(const FrameScanner::Item& item)
 }
 
 // An error made the server skip requests: what they would have changed did not happen.
-void ClientSession::TakeBackStruck() {
+void ClientSession::TakeBackStruck(uint32_t denials_shown) {
   const wire::ReplyTracker::Struck struck = lease_->tracker().TakeStruck();
   pool::ServerMemory& memory = lease_->memory();
   if (struck.statements > 0 && statements_ != nullptr) statements_->Undo(struck.statements);
   if (struck.server_parses > 0) {
     pool_.statements().SetProven(memory.statements.Undo(struck.server_parses), false);
+  }
+  if (struck.denied > denials_shown && denied_ != nullptr) {
+    const auto first = denied_->begin() + denials_shown;
+    denied_->erase(first, first + (struck.denied - denials_shown));
   }
   if (struck.unnamed_parses > 0) unnamed_.clear();
   if (struck.unnamed_parses + struck.hidden_unnamed > 0) {
@@ -215,6 +224,7 @@ void ClientSession::OnCommandTag(std::string_view tag) {
 }
 
 void ClientSession::OnReadyForQuery(char status) {
+  if (ready_owed_ > 0) --ready_owed_;
   RestoreAfterReset();
   if (status != 'I' || !transaction_open_) return;
   transaction_open_ = false;
@@ -244,6 +254,7 @@ void ClientSession::AfterReplies() {
     }
     return;
   }
+  ready_owed_ = 0;
   if (request_open_ && !tracker.unsynced()) {
     request_open_ = false;
     ++pool_.stats().query_count;

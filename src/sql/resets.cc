@@ -110,12 +110,6 @@ void Resets::Set(const std::string& name) {
   if (all) kept.push_back(name);
 }
 
-void Resets::Add(Resets later) {
-  if (later.all) ResetAll();
-  for (std::string& name : later.names) Reset(std::move(name));
-  for (const std::string& name : later.kept) Set(name);
-}
-
 Resets FindResets(std::string_view text, StringSyntax syntax) {
   Resets resets;
   Lexer lexer(text, syntax);

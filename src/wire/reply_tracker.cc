@@ -193,6 +193,7 @@ void ReplyTracker::StrikeOutToSync() {
                               : 0;
     struck_.server_parses +=
         request == Request::kNamedParse || request == Request::kHiddenParse ? 1 : 0;
+    struck_.denied += request == Request::kDeniedQuery || request == Request::kDeniedParse ? 1 : 0;
     struck_.unnamed_parses += request == Request::kParse ? 1 : 0;
     struck_.hidden_unnamed +=
         request == Request::kHiddenUnnamedParse || request == Request::kHiddenClose ? 1 : 0;

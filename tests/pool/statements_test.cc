@@ -125,9 +125,9 @@ TEST_CASE("StatementCache notes what a server said to a statement") {
 
 TEST_CASE("ServerStatements knows what the server holds") {
   ServerStatements held;
-  CHECK(held.Touch(1) == pglynx::pool::ServerStatements::Held::kNo);
+  CHECK_FALSE(held.Touch(1));
   held.Sent(1);
-  CHECK(held.Touch(1) == pglynx::pool::ServerStatements::Held::kYes);
+  CHECK(held.Touch(1));
   CHECK(held.size() == 1);
   held.Sent(1);
   CHECK(held.size() == 1);
@@ -135,7 +135,7 @@ TEST_CASE("ServerStatements knows what the server holds") {
   CHECK(held.Confirm() == 1);
   held.Clear();
   CHECK(held.size() == 0);
-  CHECK(held.Touch(1) == pglynx::pool::ServerStatements::Held::kNo);
+  CHECK_FALSE(held.Touch(1));
   CHECK(held.Confirm() == 0);
 }
 
@@ -146,8 +146,8 @@ TEST_CASE("ServerStatements keeps what was sent behind the statement that cleare
   held.Sent(2);
   held.Sent(3);
   held.Clear();
-  CHECK(held.Touch(1) == pglynx::pool::ServerStatements::Held::kNo);
-  CHECK(held.Touch(2) == pglynx::pool::ServerStatements::Held::kYes);
+  CHECK_FALSE(held.Touch(1));
+  CHECK(held.Touch(2));
   CHECK(held.Undo(1) == 2);
   CHECK(held.Confirm() == 3);
   CHECK(held.EvictAbove(0) == 3);
@@ -183,10 +183,10 @@ TEST_CASE("ServerStatements undoes the oldest that are not confirmed, and no oth
   CHECK(held.Confirm() == 1);
   CHECK(held.Undo(0) == 0);
   CHECK(held.Undo(2) == 2);
-  CHECK(held.Touch(1) == pglynx::pool::ServerStatements::Held::kYes);
-  CHECK(held.Touch(2) == pglynx::pool::ServerStatements::Held::kNo);
-  CHECK(held.Touch(3) == pglynx::pool::ServerStatements::Held::kNo);
-  CHECK(held.Touch(4) == pglynx::pool::ServerStatements::Held::kYes);
+  CHECK(held.Touch(1));
+  CHECK_FALSE(held.Touch(2));
+  CHECK_FALSE(held.Touch(3));
+  CHECK(held.Touch(4));
   CHECK(held.Confirm() == 4);
   CHECK(held.Undo(5) == 0);
   held.Sent(5);
@@ -201,10 +201,10 @@ TEST_CASE("ServerStatements evicts the least recently used above a limit") {
     CHECK(held.EvictAbove(0) == 0);  // not confirmed yet
     CHECK(held.Confirm() == id);
   }
-  CHECK(held.Touch(1) == pglynx::pool::ServerStatements::Held::kYes);
+  CHECK(held.Touch(1));
   CHECK(held.EvictAbove(3) == 0);
   CHECK(held.EvictAbove(2) == 2);
-  CHECK(held.Touch(2) == pglynx::pool::ServerStatements::Held::kNo);
+  CHECK_FALSE(held.Touch(2));
   CHECK(held.EvictAbove(2) == 0);
   CHECK(held.EvictAbove(0) == 3);
   CHECK(held.EvictAbove(0) == 1);
@@ -224,7 +224,7 @@ TEST_CASE("ServerStatements behaves as a list does, from any seed") {
       switch (random.Next64() % 6) {
         case 0:
         case 1:
-          REQUIRE((held.Touch(id) != pglynx::pool::ServerStatements::Held::kNo) == is_held);
+          REQUIRE(held.Touch(id) == is_held);
           if (is_held) {
             std::erase(by_use, id);
             by_use.push_back(id);
@@ -261,15 +261,12 @@ TEST_CASE("ServerStatements behaves as a list does, from any seed") {
   }
 }
 
-TEST_CASE("a statement of an earlier unanswered batch is uncertain until it is confirmed") {
-  using Held = pglynx::pool::ServerStatements::Held;
+TEST_CASE("what a server holds is uncertain while an earlier batch is unanswered") {
   pglynx::pool::ServerStatements held;
   held.Sent(1);
-  CHECK(held.Touch(1) == Held::kYes);  // an error before it skips what uses it too
+  CHECK_FALSE(held.Uncertain());  // an error before it skips what uses it too
   held.NextBatch();
-  CHECK(held.Touch(1) == Held::kMaybe);
-  held.Sent(1);
-  CHECK(held.Undo(1) == 1);
+  CHECK(held.Uncertain());
   CHECK(held.Confirm() == 1);
-  CHECK(held.Touch(1) == Held::kYes);
+  CHECK_FALSE(held.Uncertain());
 }

@@ -23,7 +23,12 @@ std::string_view ClientModel::ExpectedError(const Op& op, Stage stage) const {
     if (refused) return "25P02";
     return !op.statement.empty() && statements_.contains(op.statement) ? "42P05" : "";
   }
-  if (stage == Stage::kBind && !statements_.contains(op.statement)) return "26000";
+  if (stage == Stage::kBind) {
+    const auto found = statements_.find(op.statement);
+    if (found == statements_.end()) return "26000";
+    const bool has_parameter = found->second.find("$1") != std::string::npos;
+    if (has_parameter != op.by_parameter) return "08P01";
+  }
   if (op.kind == OpKind::kBadSyntax) return "42601";
   if (refused) return "25P02";
   if (stage != Stage::kExecute && stage != Stage::kStatement) return "";
@@ -123,6 +128,7 @@ void ClientModel::Apply(const Op& op) {
     }
     case OpKind::kReset:
       touched_[op.name] = true;
+      if (startup_.contains(op.name)) being_restored_.insert(op.name);
       local_.erase(op.name);
       now_.settings.erase(op.name);
       break;

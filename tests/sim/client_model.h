@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,6 +48,12 @@ class ClientModel {
 
   // 'I', 'T' or 'E', as ReadyForQuery says it.
   [[nodiscard]] char status() const { return status_; }
+  // RESET of a parameter that this client set at its login: the pooler makes it good right
+  // behind the batch, so its value is not looked at until the next one (docs/limits.md).
+  [[nodiscard]] bool IsBeingRestored(std::string_view name) const {
+    return being_restored_.contains(name);
+  }
+  void BatchBegins() { being_restored_.clear(); }
   // What RESET goes back to.
   void SetStartup(std::string_view name, std::string_view value);
   [[nodiscard]] std::string Value(std::string_view name) const;
@@ -56,9 +63,7 @@ class ClientModel {
   [[nodiscard]] bool HasStatement(const std::string& name) const {
     return statements_.contains(name);
   }
-  [[nodiscard]] bool HasTable(const std::string& name) const {
-    return now_.tables.contains(name);
-  }
+  [[nodiscard]] bool HasTable(const std::string& name) const { return now_.tables.contains(name); }
 
  private:
   struct Transactional {
@@ -72,6 +77,7 @@ class ClientModel {
   std::map<std::string, std::string, std::less<>> local_;
   std::map<std::string, std::string, std::less<>> statements_;  // name → text
   std::map<std::string, bool, std::less<>> touched_;
+  std::set<std::string, std::less<>> being_restored_;
   std::vector<std::string> channels_;  // ever listened to
   char status_ = 'I';
   bool implicit_ = false;

@@ -77,6 +77,7 @@ FakeClient::~FakeClient() = default;
 void FakeClient::Connect() {
   PGLYNX_CHECK(state_ == State::kNew);
   state_ = State::kConnecting;
+  last_progress_ = world_.loop.Now();
   connect_ = world_.network.Connect(world_.pooler, *this);
 }
 
@@ -86,6 +87,7 @@ std::string FakeClient::NewMarker() {
 
 void FakeClient::Query(std::vector<Op> ops) {
   Batch batch;
+  batch.is_empty = ops.empty();
   std::string sql;
   for (Op& op : ops) {
     op.marker = NewMarker();
@@ -149,7 +151,7 @@ void FakeClient::FunctionCall() {
 
 void FakeClient::SendBatch(Batch batch, std::string_view bytes) {
   if (state_ == State::kEnded || leaving_) return;
-  batch.sent_at = world_.loop.Now();
+  last_progress_ = world_.loop.Now();
   batches_.push_back(std::move(batch));
   if (state_ == State::kReady) {
     Send(bytes);
@@ -161,6 +163,7 @@ void FakeClient::SendBatch(Batch batch, std::string_view bytes) {
 // All that this client sends goes through here, so that it can vanish at any byte.
 void FakeClient::Send(std::string_view bytes) {
   if (stream_ == nullptr || leaving_) return;
+  Remember('>', bytes);
   if (vanish_after_.has_value()) {
     const size_t now = std::min(*vanish_after_, bytes.size());
     *vanish_after_ -= now;
@@ -205,9 +208,14 @@ void FakeClient::Leave() {
   End();
 }
 
+void FakeClient::StopReading() {
+  if (stream_ != nullptr) stream_->Pause();
+}
+
 void FakeClient::CancelMine() {
   if (state_ != State::kReady) return;
   ++cancels_asked_;
+  Remember('>', "cancel");
   std::string message;
   wire::AppendCancelRequest(message, cancel_pid_, cancel_secret_);
   canceler_ = std::make_unique<Canceler>(world_, std::move(message));
@@ -233,10 +241,6 @@ void FakeClient::SendCopyData(const Batch& batch) {
 std::string FakeClient::Reported(std::string_view name) const {
   const auto found = reported_.find(name);
   return found == reported_.end() ? std::string() : found->second;
-}
-
-TimePoint FakeClient::oldest_request() const {
-  return batches_.empty() ? kNever : batches_.front().sent_at;
 }
 
 void FakeClient::End() {

@@ -69,6 +69,8 @@ class FakeClient final : public net::ConnectListener, public net::StreamListener
   void CancelMine();
   // Terminate.
   void Leave();
+  // Reads nothing more of what comes, until it leaves.
+  void StopReading();
   // How a client may go without a word.
   enum class Exit : uint8_t { kClose, kReset, kHalfClose };
   // Goes when this many more bytes have been sent; 0: now.
@@ -93,8 +95,8 @@ class FakeClient final : public net::ConnectListener, public net::StreamListener
   [[nodiscard]] size_t notifications() const { return notifications_; }
   // What the server last reported; empty: nothing.
   [[nodiscard]] std::string Reported(std::string_view name) const;
-  // When the oldest unanswered request was sent; kNever: there is none.
-  [[nodiscard]] TimePoint oldest_request() const;
+  // When it last sent a request or got a message.
+  [[nodiscard]] TimePoint last_progress() const { return last_progress_; }
 
   // --- ConnectListener ---
   void OnConnected(std::unique_ptr<net::Stream> stream) override;
@@ -116,7 +118,7 @@ class FakeClient final : public net::ConnectListener, public net::StreamListener
     std::deque<Step> steps;
     bool extended = false;
     bool begun = false;
-    TimePoint sent_at{};
+    bool is_empty = false;               // a Query without a statement
     std::vector<std::string> rows = {};  // of the step under way
     bool described = false;              // its RowDescription or CopyResponse has come
     bool copy_done = false;
@@ -148,6 +150,8 @@ class FakeClient final : public net::ConnectListener, public net::StreamListener
   void CheckReported();
   void PopStep(Batch& batch);
   void Complain(std::string_view what);
+  // What was sent and heard, for the first violation.
+  void Remember(char direction, std::string_view what);
   void End();
 
   ClientWorld& world_;
@@ -171,6 +175,8 @@ class FakeClient final : public net::ConnectListener, public net::StreamListener
   std::optional<size_t> vanish_after_;
   Exit exit_ = Exit::kClose;
   bool leaving_ = false;
+  TimePoint last_progress_{};
+  std::deque<std::string> transcript_;  // the last lines
   std::string last_error_;
   std::string last_error_text_;
   std::string fatal_;

@@ -27,6 +27,7 @@ void FakeClient::OnConnectFailed(const Error& error) {
 }
 
 void FakeClient::OnData(std::span<char> bytes) {
+  last_progress_ = world_.loop.Now();
   input_.append(bytes.data(), bytes.size());
   while (state_ != State::kEnded && input_.size() >= wire::kHeaderBytes) {
     const uint32_t length = LoadU32(input_.data() + 1);
@@ -101,10 +102,10 @@ void FakeClient::OnAuthentication(std::string_view body) {
     const std::string key = options_.password + '\0' + need->salt;
     auto found = world_.keys.find(key);
     if (found == world_.keys.end()) {
-      found = world_.keys
-                  .emplace(key, auth::DeriveScramKeys(options_.password, need->salt,
-                                                      need->iterations))
-                  .first;
+      found =
+          world_.keys
+              .emplace(key, auth::DeriveScramKeys(options_.password, need->salt, need->iterations))
+              .first;
     }
     wire::AppendSaslResponse(bytes, scram_->Continue(found->second));
   } else if (request->code == wire::AuthenticationCode::kSaslFinal && scram_.has_value()) {
@@ -125,8 +126,8 @@ void FakeClient::OnFatal(const handshake::ServerError& error) {
 void FakeClient::OnClosed(const Error& cause) {
   const bool told = !fatal_.empty() && options_.tolerated.contains(fatal_);
   if (!leaving_ && !options_.may_be_cut_off && !told) {
-    Complain(fmt::format("was cut off: {}, last error {} {}", cause.detail, fatal_,
-                         last_error_text_));
+    Complain(
+        fmt::format("was cut off: {}, last error {} {}", cause.detail, fatal_, last_error_text_));
   }
   End();
 }

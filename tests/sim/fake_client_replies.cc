@@ -26,10 +26,23 @@ std::string JoinColumns(std::string_view body) {
 }  // namespace
 
 void FakeClient::Complain(std::string_view what) {
+  const bool first = world_.violations.empty();
   world_.violations.Report("I1", fmt::format("client {}: {}", number_, what));
+  if (!first) return;
+  for (const std::string& line : transcript_) world_.violations.Explain(line);
+}
+
+void FakeClient::Remember(char direction, std::string_view what) {
+  constexpr size_t kLinesKept = 30;
+  constexpr size_t kBytesKept = 160;
+  if (transcript_.size() >= kLinesKept) transcript_.pop_front();
+  std::string line = fmt::format("{} {} ", world_.loop.Now().time_since_epoch().count(), direction);
+  for (const char c : what.substr(0, kBytesKept)) line += c >= ' ' && c <= '~' ? c : '.';
+  transcript_.push_back(std::move(line));
 }
 
 void FakeClient::OnMessage(char type, std::string_view body) {
+  Remember('<', std::string(1, type) + ' ' + std::string(body));
   switch (type) {
     case 'N':
       return;
@@ -64,6 +77,11 @@ void FakeClient::OnNotification(std::string_view body) {
 }
 
 void FakeClient::OnReply(char type, std::string_view body) {
+  if (!batches_.empty() && batches_.front().is_empty && type == 'I') {
+    batches_.front().is_empty = false;
+    model_.DropUnnamed();
+    return;
+  }
   if (batches_.empty() || batches_.front().steps.empty()) {
     Complain(fmt::format("got a message of type '{}' that answers nothing", type));
     return;
@@ -71,6 +89,7 @@ void FakeClient::OnReply(char type, std::string_view body) {
   Batch& batch = batches_.front();
   if (!batch.begun) {
     batch.begun = true;
+    model_.BatchBegins();
     model_.BeginImplicit();
     if (batch.steps.front().part == Part::kStatement) model_.DropUnnamed();
   }
@@ -162,7 +181,8 @@ void FakeClient::OnStatementReply(Batch& batch, char type, std::string_view body
 void FakeClient::OnComplete(Batch& batch, std::string_view tag) {
   const Op op = batch.steps.front().op;
   const std::vector<std::string> wanted = model_.ExpectedRows(op);
-  if (batch.rows != wanted) {
+  const bool looks_away = op.kind == OpKind::kShow && model_.IsBeingRestored(op.name);
+  if (batch.rows != wanted && !looks_away) {
     const std::string first = batch.rows.empty() ? "nothing" : batch.rows.front();
     Complain(fmt::format("{} got {} rows, the first of them {}; awaited were {} with {}", op.Sql(),
                          batch.rows.size(), first, wanted.size(),
@@ -205,13 +225,19 @@ void FakeClient::OnError(std::string_view body) {
   last_error_ = error->sqlstate;
   last_error_text_ = error->message;
   ++errors_seen_;
-  if (batches_.empty() || batches_.front().steps.empty()) {
+  if (batches_.empty() || (batches_.front().steps.empty() && !batches_.front().is_empty)) {
     Complain(fmt::format("got the error {} that answers nothing", error->sqlstate));
     return;
   }
   Batch& batch = batches_.front();
+  if (batch.is_empty) {
+    batch.is_empty = false;
+    if (!IsTolerated(error->sqlstate)) Complain("an empty Query failed with " + error->sqlstate);
+    return;
+  }
   if (!batch.begun) {
     batch.begun = true;
+    model_.BatchBegins();
     model_.BeginImplicit();
     if (batch.steps.front().part == Part::kStatement) model_.DropUnnamed();
   }
@@ -238,8 +264,7 @@ void FakeClient::OnError(std::string_view body) {
       awaited = model_.ExpectedError(step.op, Stage::kStatement) == error->sqlstate;
       // The whole text is parsed before any of it runs.
       for (const Step& later : batch.steps) {
-        awaited = awaited ||
-                  (later.op.kind == OpKind::kBadSyntax && error->sqlstate == "42601");
+        awaited = awaited || (later.op.kind == OpKind::kBadSyntax && error->sqlstate == "42601");
       }
       break;
   }
@@ -251,10 +276,12 @@ void FakeClient::OnError(std::string_view body) {
 }
 
 void FakeClient::OnReady(std::string_view body) {
-  if (batches_.empty() || !batches_.front().steps.empty()) {
+  if (batches_.empty() || !batches_.front().steps.empty() || batches_.front().is_empty) {
     Complain(batches_.empty() ? "got a ReadyForQuery that answers nothing"
                               : fmt::format("got a ReadyForQuery before the answer to {}",
-                                            batches_.front().steps.front().op.Sql()));
+                                            batches_.front().is_empty
+                                                ? "an empty Query"
+                                                : batches_.front().steps.front().op.Sql()));
     return;
   }
   model_.EndImplicit();
@@ -270,7 +297,7 @@ void FakeClient::OnReady(std::string_view body) {
 void FakeClient::CheckReported() {
   for (const std::string& name : model_.TouchedParameters()) {
     const KnownParameter* known = FindParameter(name);
-    if (known == nullptr || !known->reported) continue;
+    if (known == nullptr || !known->reported || model_.IsBeingRestored(name)) continue;
     const std::string wanted = model_.Value(name);
     const std::string told = Reported(known->name);
     if (told != wanted) {

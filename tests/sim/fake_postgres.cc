@@ -55,6 +55,14 @@ void FakePostgres::KillSessions() {
   }
 }
 
+void FakePostgres::KillHungSessions() {
+  std::vector<PostgresSession*> dying;
+  for (const auto& [pid, session] : by_pid_) {
+    if (session->hangs()) dying.push_back(session);
+  }
+  for (PostgresSession* session : dying) session->Die(PostgresSession::Death::kClose);
+}
+
 void FakePostgres::Restart(Duration down) {
   KillSessions();
   down_until_ = world_.loop.Now() + down;
@@ -68,9 +76,8 @@ bool FakePostgres::IsDown() const {
 }
 
 size_t FakePostgres::dirty_session_count() const {
-  return static_cast<size_t>(
-      std::count_if(by_pid_.begin(), by_pid_.end(),
-                    [](const auto& entry) { return entry.second->IsDirty(); }));
+  return static_cast<size_t>(std::count_if(
+      by_pid_.begin(), by_pid_.end(), [](const auto& entry) { return entry.second->IsDirty(); }));
 }
 
 const PostgresUser* FakePostgres::FindUser(std::string_view name) const {
@@ -144,9 +151,8 @@ void FakePostgres::LeaveLine(PostgresSession& session) {
 }
 
 bool FakePostgres::HoldsLocks(const PostgresSession& session) const {
-  return std::any_of(locks_.begin(), locks_.end(), [&session](const auto& entry) {
-    return entry.second.holder == &session;
-  });
+  return std::any_of(locks_.begin(), locks_.end(),
+                     [&session](const auto& entry) { return entry.second.holder == &session; });
 }
 
 }  // namespace pglynx::sim

@@ -68,6 +68,8 @@ class FakePostgres final : public net::AcceptListener {
   void Restart(Duration down);
   // Ends every session, each in its own way.
   void KillSessions();
+  // Those that the fault `hang` has met.
+  void KillHungSessions();
   // Refuses every login with this SQLSTATE until it is empty.
   std::string refuse_with;
 

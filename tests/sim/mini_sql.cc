@@ -252,10 +252,9 @@ uint32_t TakeNumber(std::string_view text, size_t& at) {
 }  // namespace
 
 size_t MiniStatement::ParameterCount() const {
-  return static_cast<size_t>(
-      std::count_if(items.begin(), items.end(), [](const SelectItem& item) {
-        return item.kind == SelectItem::Kind::kParameter;
-      }));
+  return static_cast<size_t>(std::count_if(items.begin(), items.end(), [](const SelectItem& item) {
+    return item.kind == SelectItem::Kind::kParameter;
+  }));
 }
 
 std::vector<std::string> SplitStatements(std::string_view text) {
@@ -270,8 +269,7 @@ std::vector<std::string> SplitStatements(std::string_view text) {
       blank = false;
       continue;
     }
-    const size_t end =
-        at_end ? text.size() : static_cast<size_t>(token.begin - text.data());
+    const size_t end = at_end ? text.size() : static_cast<size_t>(token.begin - text.data());
     if (!blank) {
       statements.emplace_back(text.substr(begin, end - begin));
     } else if (at_end && !statements.empty()) {

@@ -53,7 +53,9 @@ bool Op::ReturnsRows() const {
 }
 
 std::string Op::Sql() const {
-  const auto marked = [this](std::string_view sql) { return fmt::format("{} /*{}*/", sql, marker); };
+  const auto marked = [this](std::string_view sql) {
+    return fmt::format("{} /*{}*/", sql, marker);
+  };
   switch (kind) {
     case OpKind::kEcho:
       return by_parameter ? "SELECT $1" : fmt::format("SELECT '{}'", marker);

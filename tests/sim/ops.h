@@ -16,28 +16,28 @@
 namespace pglynx::sim {
 
 enum class OpKind : uint8_t {
-  kEcho,         // SELECT its marker
-  kRows,         // many rows, each of them made of its marker
-  kSleep,        // takes time, then shows its marker
-  kShow,         // its own value of a parameter
-  kSet,          // SET name TO 'value'
-  kSetLocal,     // SET LOCAL name TO 'value'
-  kReset,        // RESET name
+  kEcho,      // SELECT its marker
+  kRows,      // many rows, each of them made of its marker
+  kSleep,     // takes time, then shows its marker
+  kShow,      // its own value of a parameter
+  kSet,       // SET name TO 'value'
+  kSetLocal,  // SET LOCAL name TO 'value'
+  kReset,     // RESET name
   kBegin,
   kCommit,
   kRollback,
-  kDivide,       // fails: SELECT 1/0
-  kBadSyntax,    // fails before anything runs
-  kCreateTemp,   // CREATE TEMP TABLE name
-  kInsert,       // its marker into that table
-  kReadTable,    // what is in that table
+  kDivide,      // fails: SELECT 1/0
+  kBadSyntax,   // fails before anything runs
+  kCreateTemp,  // CREATE TEMP TABLE name
+  kInsert,      // its marker into that table
+  kReadTable,   // what is in that table
   kDropTable,
-  kListen,       // LISTEN name
+  kListen,  // LISTEN name
   kUnlistenAll,
-  kNotify,       // NOTIFY name
-  kLock,         // an advisory lock of the session
+  kNotify,  // NOTIFY name
+  kLock,    // an advisory lock of the session
   kUnlockAll,
-  kCopyIn,       // into the shared table
+  kCopyIn,  // into the shared table
   kCopyOut,
 };
 

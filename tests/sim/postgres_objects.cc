@@ -65,7 +65,7 @@ std::optional<PostgresSession::SqlError> PostgresSession::ExecuteSession(
         return SqlError{"42P05", "prepared statement already exists"};
       }
       state_.prepared.emplace(statement.name,
-                              PreparedStatement{ParseStatement(statement.value)});
+                              PreparedStatement{ParseStatement(statement.value), batch_});
       tag = "PREPARE";
       break;
     case StatementKind::kExecute: {
@@ -87,29 +87,35 @@ std::optional<PostgresSession::SqlError> PostgresSession::ExecuteSession(
       state_.prepared.clear();
       tag = "DEALLOCATE ALL";
       break;
-    default: {
-      if (statement.name == "all") {
-        if (state_.transaction == TransactionState::kBlock) {
-          return SqlError{"25001", "DISCARD ALL cannot run inside a transaction block"};
-        }
-        server_.UnlockAll(*this);
-        state_.DiscardAll();
-        last_client_ = 0;
-        tag = "DISCARD ALL";
-      } else if (statement.name == "sequences") {
-        state_.sequence_values.clear();
-        state_.last_sequence.clear();
-        tag = "DISCARD SEQUENCES";
-      } else if (statement.name == "temp") {
-        state_.now.temp_tables.clear();
-        tag = "DISCARD TEMP";
-      } else if (statement.name == "plans") {
-        tag = "DISCARD PLANS";
-      } else {
-        return SqlError{"42601", "syntax error"};
-      }
-      break;
+    default:
+      return ExecuteDiscard(statement);
+  }
+  wire::AppendCommandComplete(out_, tag);
+  return std::nullopt;
+}
+
+std::optional<PostgresSession::SqlError> PostgresSession::ExecuteDiscard(
+    const MiniStatement& statement) {
+  std::string_view tag;
+  if (statement.name == "all") {
+    if (state_.transaction == TransactionState::kBlock) {
+      return SqlError{"25001", "DISCARD ALL cannot run inside a transaction block"};
     }
+    server_.UnlockAll(*this);
+    state_.DiscardAll();
+    last_client_ = 0;
+    tag = "DISCARD ALL";
+  } else if (statement.name == "sequences") {
+    state_.sequence_values.clear();
+    state_.last_sequence.clear();
+    tag = "DISCARD SEQUENCES";
+  } else if (statement.name == "temp") {
+    state_.now.temp_tables.clear();
+    tag = "DISCARD TEMP";
+  } else if (statement.name == "plans") {
+    tag = "DISCARD PLANS";
+  } else {
+    return SqlError{"42601", "syntax error"};
   }
   wire::AppendCommandComplete(out_, tag);
   return std::nullopt;
@@ -149,12 +155,12 @@ void PostgresSession::AppendRowDescription(const MiniStatement& statement) {
       name = statement.items[i].text;
     }
     wire::AppendCString(out_, name);
-    AppendU32(out_, 0);          // table
-    AppendU16(out_, 0);          // column
-    AppendU32(out_, kTextOid);   // type
-    AppendU16(out_, 0xffffU);    // its length: varies
+    AppendU32(out_, 0);            // table
+    AppendU16(out_, 0);            // column
+    AppendU32(out_, kTextOid);     // type
+    AppendU16(out_, 0xffffU);      // its length: varies
     AppendU32(out_, 0xffffffffU);  // its modifier: none
-    AppendU16(out_, 0);          // text
+    AppendU16(out_, 0);            // text
   }
 }
 
@@ -183,14 +189,16 @@ void PostgresSession::ReportLeftOver(const Marker& marker) {
   if (!state_.now.channels.empty()) left += " a LISTEN,";
   if (server_.HoldsLocks(*this)) left += " an advisory lock,";
   for (const auto& [name, statement] : state_.prepared) {
-    if (!name.starts_with(kPoolerPrefix)) left += " the prepared statement " + name + ",";
+    const bool is_own = statement.batch == batch_;  // of the batch whose Execute this is
+    if (!is_own && !name.starts_with(kPoolerPrefix))
+      left += " the prepared statement " + name + ",";
   }
   if (left.empty()) return;
   left.back() = ' ';
-  server_.world().violations.Report(
-      "I5", "server session " + std::to_string(pid_) + " came to client " +
-                std::to_string(marker.client) + " with" + left + "of client " +
-                std::to_string(last_client_));
+  server_.world().violations.Report("I5", "server session " + std::to_string(pid_) +
+                                              " came to client " + std::to_string(marker.client) +
+                                              " with" + left + "of client " +
+                                              std::to_string(last_client_));
 }
 
 }  // namespace pglynx::sim

@@ -114,7 +114,8 @@ void PostgresSession::OnMessage(char type, std::string_view body) {
 
 void PostgresSession::OnExtended(char type, std::string_view body) {
   in_batch_ = true;
-  state_.BeginImplicit();
+  is_extended_ = true;
+  if (type != 'C') state_.BeginImplicit();
   const ByteReader reader(body);
   switch (type) {
     case 'P':
@@ -141,6 +142,7 @@ void PostgresSession::OnExtended(char type, std::string_view body) {
 
 void PostgresSession::OnQuery(std::string_view text) {
   in_query_ = true;
+  is_extended_ = false;
   state_.unnamed_statement.reset();
   state_.portals.erase("");
   const std::vector<std::string> statements = SplitStatements(text);
@@ -189,7 +191,7 @@ void PostgresSession::OnParse(ByteReader reader) {
   } else if (!name.empty() && state_.prepared.contains(name)) {
     Fail("42P05", "prepared statement \"" + name + "\" already exists");
   } else {
-    PreparedStatement prepared{std::move(statement)};
+    PreparedStatement prepared{std::move(statement), batch_};
     if (name.empty()) {
       state_.unnamed_statement = std::move(prepared);
     } else {
@@ -220,10 +222,11 @@ void PostgresSession::OnBind(ByteReader reader) {
     return;
   }
   portal.statement = name.empty() ? state_.unnamed_statement->statement : found->second.statement;
-  if (state_.transaction == TransactionState::kFailed && !portal.statement.EndsTransaction()) {
-    Fail("25P02", kAborted);
-  } else if (portal.parameters.size() != portal.statement.ParameterCount()) {
+  if (portal.parameters.size() != portal.statement.ParameterCount()) {
     Fail("08P01", "bind message supplies a wrong number of parameters");
+  } else if (state_.transaction == TransactionState::kFailed &&
+             !portal.statement.EndsTransaction()) {
+    Fail("25P02", kAborted);
   } else if (!portal_name.empty() && state_.portals.contains(portal_name)) {
     Fail("42P03", "cursor \"" + portal_name + "\" already exists");
   } else {
@@ -298,6 +301,7 @@ void PostgresSession::OnSync() {
 }
 
 void PostgresSession::OnFunctionCall(std::string_view body) {
+  is_extended_ = false;
   NoteMarker(FindMarker(body));
   if (state_.transaction == TransactionState::kFailed) {
     Fail("25P02", kAborted);
@@ -345,7 +349,7 @@ void PostgresSession::Fail(std::string_view sqlstate, std::string_view message) 
                                    .hint = {}});
   state_.Fail();
   query_.clear();
-  if (in_batch_) skip_to_sync_ = true;
+  if (is_extended_) skip_to_sync_ = true;
 }
 
 void PostgresSession::CommitTransaction() {
@@ -357,6 +361,7 @@ void PostgresSession::CommitTransaction() {
 
 void PostgresSession::ReadyForQuery() {
   batch_client_ = 0;
+  ++batch_;
   // Changed parameters are reported when the server is ready (since Postgres 14).
   for (const KnownParameter* parameter : ReportedParameters()) {
     const std::string value = state_.Value(*parameter);

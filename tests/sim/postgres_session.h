@@ -2,7 +2,8 @@
 
 // One connection to FakePostgres: login, the simple and the extended protocol, COPY, and the
 // state in between ("Message Flow" in the manual). Built on the product's wire module.
-// Split over postgres_session.cc (messages), postgres_login.cc and postgres_statements.cc.
+// Split over postgres_session.cc (messages), postgres_login.cc, postgres_statements.cc and
+// postgres_objects.cc.
 //
 // Owner: FakePostgres. It ends itself through FakePostgres::Remove.
 
@@ -48,6 +49,7 @@ class PostgresSession final : public net::StreamListener, public Deletable {
   [[nodiscard]] const std::string& secret() const { return secret_; }
   // Something of a client is here: a transaction, state, or a request under way.
   [[nodiscard]] bool IsDirty() const;
+  [[nodiscard]] bool hangs() const { return hangs_; }
   SessionState& state() { return state_; }
 
  private:
@@ -109,6 +111,7 @@ class PostgresSession final : public net::StreamListener, public Deletable {
   std::optional<SqlError> ExecuteTransaction(const MiniStatement& statement);
   std::optional<SqlError> ExecuteTable(const MiniStatement& statement);
   std::optional<SqlError> ExecuteSession(const MiniStatement& statement);
+  std::optional<SqlError> ExecuteDiscard(const MiniStatement& statement);
   std::optional<SqlError> MakeRows(const Running& running, std::vector<std::string>& rows);
   std::optional<SqlError> Evaluate(const SelectItem& item, const Running& running,
                                    std::string& value);
@@ -137,6 +140,7 @@ class PostgresSession final : public net::StreamListener, public Deletable {
   std::deque<MiniStatement> query_;  // statements of the Query under way that are left
   bool in_query_ = false;
   bool in_batch_ = false;      // extended messages since the last Sync
+  bool is_extended_ = false;   // the message under way is of the extended protocol
   bool skip_to_sync_ = false;  // after an error in the extended protocol
   std::optional<Running> running_;
   std::optional<Running> copy_in_;
@@ -147,8 +151,9 @@ class PostgresSession final : public net::StreamListener, public Deletable {
   bool cancel_in_copy_ = false;
   bool hangs_ = false;
   bool over_ = false;
-  bool standby_ = false;  // the last in_hot_standby reported
+  bool standby_ = false;       // the last in_hot_standby reported
   uint32_t last_client_ = 0;   // whose statement ran last
+  uint64_t batch_ = 0;         // counts ReadyForQuery
   uint32_t batch_client_ = 0;  // whose statement ran since the last ReadyForQuery
 };
 

@@ -236,8 +236,8 @@ std::optional<PostgresSession::SqlError> PostgresSession::ExecuteSelect(const Ru
   return std::nullopt;
 }
 
-std::optional<PostgresSession::SqlError> PostgresSession::MakeRows(
-    const Running& running, std::vector<std::string>& rows) {
+std::optional<PostgresSession::SqlError> PostgresSession::MakeRows(const Running& running,
+                                                                   std::vector<std::string>& rows) {
   const MiniStatement& statement = running.statement;
   if (statement.kind == StatementKind::kShow) {
     const KnownParameter* known = FindParameter(statement.name);
@@ -375,7 +375,7 @@ std::optional<PostgresSession::SqlError> PostgresSession::ExecuteSetting(
   }
   if (statement.kind == StatementKind::kSet) {
     state_.Set(*known, std::move(*value));
-  } else if (state_.transaction == TransactionState::kBlock || in_query_) {
+  } else {  // until the end of the transaction, an implicit one too
     state_.SetLocal(*known, std::move(*value));
   }
   wire::AppendCommandComplete(out_, "SET");

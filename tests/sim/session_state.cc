@@ -89,8 +89,7 @@ std::vector<const KnownParameter*> ReportedParameters() {
   return reported;
 }
 
-std::optional<std::string> CanonicalValue(const KnownParameter& parameter,
-                                          std::string_view value) {
+std::optional<std::string> CanonicalValue(const KnownParameter& parameter, std::string_view value) {
   if (parameter.name == "DateStyle") return DateStyle(value);
   if (parameter.name == "client_encoding") {
     const std::string upper = Upper(value);

@@ -33,6 +33,7 @@ std::optional<std::string> CanonicalValue(const KnownParameter& parameter, std::
 
 struct PreparedStatement {
   MiniStatement statement;
+  uint64_t batch = 0;  // which Query or batch of its session made it
 };
 struct Portal {
   MiniStatement statement;
@@ -73,7 +74,7 @@ class SessionState {
     std::set<std::string> channels;
   };
   Transactional now;
-  std::vector<std::string> notifications;  // of this transaction, sent at its commit
+  std::vector<std::string> notifications;             // of this transaction, sent at its commit
   std::map<std::string, PreparedStatement> prepared;  // by the protocol and by PREPARE
   std::optional<PreparedStatement> unnamed_statement;
   std::map<std::string, Portal> portals;  // "" is the unnamed one

@@ -63,9 +63,13 @@ SimLoop::Ticket SimLoop::Schedule(TimePoint at, std::function<void()> action) {
   return ticket;
 }
 
+TimePoint SimLoop::NextMoment() const {
+  const TimePoint timer = timers_.NextDeadline();
+  return deliveries_.empty() ? timer : std::min(timer, deliveries_.begin()->first.at);
+}
+
 bool SimLoop::RunTurn() {
-  TimePoint next = timers_.NextDeadline();
-  if (!deliveries_.empty()) next = std::min(next, deliveries_.begin()->first.at);
+  const TimePoint next = NextMoment();
   if (next == kNever) return false;
   now_ = std::max(now_, next);
   Note(static_cast<uint64_t>(now_.time_since_epoch().count()));
@@ -88,12 +92,7 @@ bool SimLoop::RunTurn() {
 }
 
 void SimLoop::RunUntil(TimePoint end) {
-  for (;;) {
-    TimePoint next = timers_.NextDeadline();
-    if (!deliveries_.empty()) next = std::min(next, deliveries_.begin()->first.at);
-    if (next > end) break;
-    RunTurn();
-  }
+  while (NextMoment() <= end) RunTurn();
   now_ = std::max(now_, end);
 }
 

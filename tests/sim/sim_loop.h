@@ -54,6 +54,8 @@ class SimLoop final : public net::EventLoop {
 
   // One turn; false if nothing will ever happen again.
   bool RunTurn();
+  // When the next turn happens; kNever: never.
+  [[nodiscard]] TimePoint NextMoment() const;
   // Turns up to this moment; time stands there afterwards.
   void RunUntil(TimePoint end);
   // Runs what is posted and deletes what is due, outside of a turn.

@@ -15,6 +15,8 @@ namespace {
 constexpr size_t kReadBlockBytes = size_t{64} * 1024;
 constexpr Duration kReadGapMax = std::chrono::microseconds(20);
 constexpr Duration kResolveMax = std::chrono::milliseconds(2);
+constexpr size_t kReadsKept = 50;
+constexpr size_t kReadBytesKept = 120;
 // A byte that is valid in no message, in place of what a listener should have copied.
 constexpr char kPoison = '\xdd';
 
@@ -27,6 +29,13 @@ Endpoint& End(Link& link, int side) {
 }
 
 }  // namespace
+
+std::string ReadEvent::ToString() const {
+  std::string shown;
+  for (const char c : bytes) shown += c >= ' ' && c <= '~' ? c : '.';
+  return fmt::format("{} link {} {} {}", at.time_since_epoch().count(), link,
+                     side == 0 ? "<-" : "->", shown);
+}
 
 class SimListener final : public net::Listener {
  public:
@@ -67,9 +76,9 @@ class SimPendingConnect final : public net::PendingConnect {
       listener_.OnConnected(std::move(stream));
       return;
     }
-    const Error error{ErrorCode::kServerUnreachable,
-                      fmt::format("cannot connect to server {}: Connection refused",
-                                  address_.ToString())};
+    const Error error{
+        ErrorCode::kServerUnreachable,
+        fmt::format("cannot connect to server {}: Connection refused", address_.ToString())};
     listener_.OnConnectFailed(error);
   }
 
@@ -259,6 +268,9 @@ void SimNetwork::HandOver(Link& link, int side) {
   self.inbox.erase(0, count);
   loop_.Note(link.id * 2 + static_cast<uint64_t>(side));
   loop_.Note({read_block_.data(), count});
+  if (last_reads_.size() >= kReadsKept) last_reads_.pop_front();
+  last_reads_.push_back({loop_.Now(), link.id, side,
+                         std::string(read_block_.data(), std::min(count, kReadBytesKept))});
   if (End(link, 1 - side).open && !End(link, 1 - side).out.empty()) {
     loop_.Schedule(loop_.Now() + link.latency,
                    [this, id = link.id, peer = 1 - side] { Writable(id, peer); });

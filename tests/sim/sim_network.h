@@ -10,6 +10,7 @@
 // a pointer to them is found out. Owner: the simulation; outlives all streams.
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -40,6 +41,15 @@ struct NetworkFaults {
 struct Link;
 class SimStream;
 
+// Bytes that somebody read: what happened, for a person who looks at a violation.
+struct ReadEvent {
+  TimePoint at{};
+  uint64_t link = 0;
+  int side = 0;  // 0: read by who connected
+  std::string bytes;
+  [[nodiscard]] std::string ToString() const;
+};
+
 class SimNetwork final : public net::Connector {
  public:
   // What one direction of a connection holds in flight and unread.
@@ -53,14 +63,15 @@ class SimNetwork final : public net::Connector {
   std::unique_ptr<net::PendingConnect> Connect(const net::Address& address,
                                                net::ConnectListener& listener) override;
   // Accepts at this address until the result is destroyed. Precondition: nobody else does.
-  std::unique_ptr<net::Listener> Listen(const net::Address& address,
-                                        net::AcceptListener& listener);
+  std::unique_ptr<net::Listener> Listen(const net::Address& address, net::AcceptListener& listener);
 
   // For links made from now on, and for the segments of all.
   NetworkFaults faults;
 
   // Connections of which one end at least is open.
   [[nodiscard]] size_t link_count() const { return links_.size(); }
+  // The last reads, oldest first.
+  [[nodiscard]] const std::deque<ReadEvent>& last_reads() const { return last_reads_; }
   SimLoop& loop() { return loop_; }
   Dice& dice() { return dice_; }
 
@@ -94,6 +105,7 @@ class SimNetwork final : public net::Connector {
   std::map<std::string, net::AcceptListener*> listeners_;
   std::map<uint64_t, std::unique_ptr<Link>> links_;
   std::vector<char> read_block_;
+  std::deque<ReadEvent> last_reads_;
   uint64_t next_link_ = 1;
 };
 

@@ -79,12 +79,11 @@ void SimStream::FinishAndClose() {
   self.pauses = 0;
   link_ = nullptr;
   network_.SendEnd(link, side_);
-  self.linger = network_.loop().Schedule(
-      network_.loop().Now() + kLingerMax,
-      [&network = network_, id = link.id, side = side_] {
-        Link* found = network.FindLink(id);
-        if (found != nullptr) network.Close(*found, side);
-      });
+  self.linger = network_.loop().Schedule(network_.loop().Now() + kLingerMax,
+                                         [&network = network_, id = link.id, side = side_] {
+                                           Link* found = network.FindLink(id);
+                                           if (found != nullptr) network.Close(*found, side);
+                                         });
   network_.ScheduleRead(link, side_, Duration::zero());
 }
 

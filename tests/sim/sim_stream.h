@@ -20,15 +20,15 @@ struct Endpoint {
 
   SimStream* stream = nullptr;  // nullptr: not accepted yet, finishing or closed
   net::StreamListener* listener = nullptr;
-  Buffer out;         // written, beyond the window
-  std::string inbox;  // arrived, unread
+  Buffer out;            // written, beyond the window
+  std::string inbox;     // arrived, unread
   size_t in_flight = 0;  // sent by this end, not arrived
   TimePoint last_arrival{};
   SimLoop::Ticket linger;
   int pauses = 0;
   bool open = true;
-  bool finishing = false;      // FinishAndClose was called
-  bool ends_sending = false;   // no more will be written
+  bool finishing = false;     // FinishAndClose was called
+  bool ends_sending = false;  // no more will be written
   bool end_sent = false;
   bool end_arrived = false;    // the peer sends no more
   bool reset_arrived = false;  // told when the stream is next read or written
@@ -38,7 +38,8 @@ struct Endpoint {
 };
 
 struct Link {
-  Link(uint64_t link_id, BlockPool& blocks) : id(link_id), ends{Endpoint(blocks), Endpoint(blocks)} {}
+  Link(uint64_t link_id, BlockPool& blocks)
+      : id(link_id), ends{Endpoint(blocks), Endpoint(blocks)} {}
 
   uint64_t id;
   Duration latency{};

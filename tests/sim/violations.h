@@ -19,6 +19,9 @@ class Violations {
     line += what;
     lines_.push_back(std::move(line));
   }
+  // A line below the last violation, for a person.
+  void Explain(std::string_view line) { notes_.emplace_back(line); }
+  [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
   [[nodiscard]] bool empty() const { return lines_.empty(); }
   [[nodiscard]] size_t size() const { return lines_.size(); }
   [[nodiscard]] const std::vector<std::string>& lines() const { return lines_; }
@@ -26,11 +29,13 @@ class Violations {
   [[nodiscard]] std::string ToString() const {
     std::string all;
     for (const std::string& line : lines_) all += line + '\n';
+    for (const std::string& line : notes_) all += "  " + line + '\n';
     return all;
   }
 
  private:
   std::vector<std::string> lines_;
+  std::vector<std::string> notes_;
 };
 
 }  // namespace pglynx::sim

@@ -67,8 +67,4 @@ TEST_CASE("a SET behind a RESET keeps its value") {
   const Resets all = FindResets("reset all; set datestyle to iso", StringSyntax::kStandard);
   CHECK_FALSE(all.Includes("DateStyle"));
   CHECK(all.Includes("TimeZone"));
-  Resets sum = FindResets("reset timezone", StringSyntax::kStandard);
-  sum.Add(FindResets("reset all; set timezone to 'UTC'", StringSyntax::kStandard));
-  CHECK_FALSE(sum.Includes("timezone"));
-  CHECK(sum.Includes("datestyle"));
 }

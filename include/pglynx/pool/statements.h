@@ -102,15 +102,13 @@ class StatementCache {
 
 class ServerStatements {
  public:
-  enum class Held : uint8_t {
-    kNo,
-    kYes,
-    // Its Parse was sent in an earlier batch that has not been answered: an error there may
-    // make the server skip it. Close it and parse it again.
-    kMaybe,
-  };
   // Whether the server holds it; marks it as used now.
-  Held Touch(uint64_t id);
+  bool Touch(uint64_t id);
+  // A Parse of an earlier batch has not been answered: an error there may make the server
+  // skip it, so what it holds cannot be told yet.
+  [[nodiscard]] bool Uncertain() const {
+    return !unconfirmed_.empty() && unconfirmed_.front().batch != batch_;
+  }
   // A Sync was sent: what follows is not skipped by an error before it.
   void NextBatch() { ++batch_; }
   // A Parse of it was sent. Forgotten again by Undo() if the server never did it.

@@ -23,8 +23,6 @@ struct Resets {
   void Reset(std::string name);
   void ResetAll();
   void Set(const std::string& name);
-  // `later` was sent behind this.
-  void Add(Resets later);
 
   bool all = false;                // RESET ALL or DISCARD ALL
   std::vector<std::string> names;  // lower case, in the order of the text

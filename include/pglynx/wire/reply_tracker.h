@@ -68,6 +68,7 @@ class ReplyTracker {
     uint32_t server_parses = 0;   // kNamedParse, kHiddenParse
     uint32_t unnamed_parses = 0;  // kParse
     uint32_t hidden_unnamed = 0;  // kHiddenUnnamedParse, kHiddenClose
+    uint32_t denied = 0;          // kDeniedQuery, kDeniedParse
   };
   Struck TakeStruck() {
     const Struck struck = struck_;

@@ -1,0 +1,185 @@
+#include "sim/bot.h"
+
+#include <array>
+#include <string_view>
+#include <utility>
+
+namespace pglynx::sim {
+namespace {
+
+constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kSettings = {{
+    {"DateStyle", "German"},
+    {"DateStyle", "ISO, DMY"},
+    {"DateStyle", "sql"},
+    {"TimeZone", "Europe/Berlin"},
+    {"TimeZone", "Asia/Tokyo"},
+    {"IntervalStyle", "iso_8601"},
+    {"application_name", "swarm"},
+    {"application_name", "it s"},
+    {"client_encoding", "latin1"},
+}};
+constexpr std::array<std::string_view, 3> kTables = {"t0", "t1", "t2"};
+constexpr std::array<std::string_view, 3> kChannels = {"c0", "c1", "c2"};
+constexpr std::array<std::string_view, 4> kStatements = {"s0", "s1", "s2", "s3"};
+constexpr size_t kVanishBytesMax = 300;
+
+template <typename Array>
+auto PickFrom(Dice& dice, const Array& array) {
+  return array[dice.Below(array.size())];
+}
+
+}  // namespace
+
+Bot::Bot(SimLoop& loop, Dice& dice, const BotHabits& habits, FakeClient& client)
+    : loop_(loop),
+      dice_(dice),
+      habits_(habits),
+      client_(client),
+      actions_left_(static_cast<uint32_t>(dice.Between(1, habits.actions_max))) {
+  Tick();
+}
+
+Bot::~Bot() {
+  loop_.Unschedule(tick_);
+}
+
+void Bot::Tick() {
+  if (client_.ended()) return;
+  if (client_.idle()) {
+    Act();
+  } else {
+    ActBusy();
+  }
+  if (client_.ended()) return;
+  Duration pause = dice_.Between(Duration::zero(), habits_.think_max);
+  if (dice_.Chance(0.02)) pause *= 50;
+  tick_ = loop_.Schedule(loop_.Now() + pause, [this] { Tick(); });
+}
+
+void Bot::ActBusy() {
+  if (client_.state() == FakeClient::State::kReady && dice_.Chance(habits_.cancel)) {
+    client_.CancelMine();
+  }
+  const bool stuck = loop_.Now() - client_.last_progress() > habits_.patience;
+  if (stuck || dice_.Chance(habits_.vanish / 10)) {
+    client_.Vanish(static_cast<FakeClient::Exit>(dice_.Below(2)), 0);
+  }
+}
+
+void Bot::Act() {
+  if (actions_left_ == 0) {
+    client_.Leave();
+    return;
+  }
+  --actions_left_;
+  if (dice_.Chance(habits_.vanish)) {
+    client_.Vanish(static_cast<FakeClient::Exit>(dice_.Below(3)),
+                   dice_.Between(1, kVanishBytesMax));
+  }
+  if (dice_.Chance(habits_.copy)) {
+    // Nothing may follow a COPY IN before the server asks for its data.
+    const auto rows = static_cast<uint32_t>(dice_.Between(0, 60));
+    const Op copy = dice_.Chance(0.5) ? CopyIn(rows) : CopyOut(rows);
+    if (dice_.Chance(habits_.extended)) {
+      client_.Extended({copy});
+    } else {
+      client_.Query({copy});
+    }
+    return;
+  }
+  uint64_t requests = dice_.Chance(habits_.pipeline) ? dice_.Between(2, 6) : 1;
+  for (; requests > 0; --requests) AskOnce();
+}
+
+void Bot::AskOnce() {
+  if (client_.model().status() == 'E' && dice_.Chance(0.7)) {
+    client_.Query({Rollback()});
+  } else if (dice_.Chance(0.01)) {
+    client_.Query({});
+  } else if (dice_.Chance(habits_.extended)) {
+    client_.Extended(SomeOps(Protocol::kExtended));
+  } else {
+    client_.Query(SomeOps(Protocol::kSimple));
+  }
+}
+
+std::vector<Op> Bot::SomeOps(Protocol protocol) {
+  std::vector<Op> ops;
+  for (uint64_t count = dice_.Between(1, 3); count > 0; --count) ops.push_back(SomeOp(protocol));
+  return ops;
+}
+
+Op Bot::SomeOp(Protocol protocol) {
+  if (dice_.Chance(habits_.transaction)) return SomeTransactionStep();
+  if (dice_.Chance(habits_.settings)) return SomeSetting();
+  if (dice_.Chance(habits_.session_state)) return SomeSessionState();
+  if (dice_.Chance(habits_.error)) return dice_.Chance(0.7) ? DivideByZero() : BadSyntax();
+  switch (dice_.Below(6)) {
+    case 0:
+      return Rows(static_cast<uint32_t>(dice_.Between(0, 20)),
+                  static_cast<uint32_t>(dice_.Between(1, 100)));
+    case 1:
+      return Sleep(dice_.Between(Duration::zero(), habits_.sleep_max));
+    case 2:
+      return Notify(PickFrom(dice_, kChannels));
+    case 3:  // parameters are the extended protocol's alone
+      return protocol == Protocol::kExtended ? Prepared() : Echo();
+    default:
+      return dice_.Chance(0.3) ? Echo().Described() : Echo();
+  }
+}
+
+Op Bot::SomeTransactionStep() {
+  const bool open = client_.model().status() != 'I';
+  if (!open) return dice_.Chance(0.9) ? Begin() : Commit();
+  return dice_.Chance(0.7) ? Commit() : Rollback();
+}
+
+Op Bot::SomeSetting() {
+  const auto [name, value] = PickFrom(dice_, kSettings);
+  switch (dice_.Below(5)) {
+    case 0:
+      return Set(name, value);
+    case 1:
+      return SetLocal(name, value);
+    case 2:
+      return Reset(name);
+    default:
+      return Show(name);
+  }
+}
+
+Op Bot::SomeSessionState() {
+  const std::string_view table = PickFrom(dice_, kTables);
+  switch (dice_.Below(9)) {
+    case 0:
+      return CreateTemp(table);
+    case 1:
+      return Insert(table);
+    case 2:
+      return ReadTable(table);
+    case 3:
+      return DropTable(table);
+    case 4:
+      return Listen(PickFrom(dice_, kChannels));
+    case 5:
+      return UnlistenAll();
+    case 6:
+      return Set("work_mem", "64MB");
+    case 7:
+      return Show("work_mem");
+    default:
+      return UnlockAll();
+  }
+}
+
+Op Bot::Prepared() {
+  const std::string name(dice_.Chance(0.3) ? std::string_view() : PickFrom(dice_, kStatements));
+  Op op = EchoParameter().As(name);
+  if (client_.model().HasStatement(name) && dice_.Chance(0.9)) op = op.Again();
+  if (dice_.Chance(0.3)) op = op.Described();
+  if (dice_.Chance(0.1)) op = op.Closed();
+  return op;
+}
+
+}  // namespace pglynx::sim

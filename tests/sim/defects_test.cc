@@ -1,0 +1,212 @@
+// What the simulation found in the pooler, each as the smallest scenario that shows it. A case
+// tagged [.] is not fixed yet and does not run by default: the tag goes with the fix.
+
+#include <chrono>
+
+#include "sim/simulation.h"
+#include "support/catch.h"
+
+namespace pglynx::sim {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+void RequireClean(Simulation& sim) {
+  sim.Drain();
+  INFO(sim.violations().ToString());
+  REQUIRE(sim.violations().empty());
+}
+
+ClientOptions NamedAnna() {
+  ClientOptions options;
+  options.settings = {{"application_name", "anna"}};
+  return options;
+}
+
+// ClientSession::ConsumeHeldInput consumed from a buffer that Finish had cleared: a CHECK
+// ended the process.
+TEST_CASE("Terminate may come in pieces") {
+  Simulation sim(1, OnePool{.pool_size = 1});
+  FakeClient& anna = sim.NewClient();
+  anna.Query({Echo()});
+  REQUIRE(sim.Settle());
+  sim.network().faults.single_byte = 1;
+  anna.Leave();
+  sim.RunFor(seconds(1));
+  RequireClean(sim);
+}
+
+// A draining session whose server was paused never resumed it: the server was lost for good.
+TEST_CASE("a slow reader that says goodbye gives its server back") {
+  Simulation sim(1, OnePool{.pool_size = 1});
+  FakeClient& anna = sim.NewClient();
+  anna.Query({Echo()});
+  REQUIRE(sim.Settle());
+  anna.Query({Rows(2000, 100)});
+  anna.StopReading();
+  sim.RunFor(seconds(2));
+  anna.Leave();
+  sim.RunFor(seconds(5));
+  FakeClient& ben = sim.NewClient();
+  ben.Query({Echo()});
+  REQUIRE(sim.Settle());
+  CHECK(ben.statements_done() == 1);
+  RequireClean(sim);
+}
+
+// Terminate is not passed on, so the server waits for CopyData and the session for the server.
+TEST_CASE("a client that says goodbye inside COPY IN gives its server back") {
+  Simulation sim(1, OnePool{.pool_size = 1});
+  FakeClient& anna = sim.NewClient();
+  anna.Query({Echo()});
+  REQUIRE(sim.Settle());
+  anna.Query({CopyIn(5)});
+  anna.Leave();
+  sim.RunFor(seconds(30));
+  FakeClient& ben = sim.NewClient();
+  ben.Query({Echo()});
+  REQUIRE(sim.Settle());
+  CHECK(ben.statements_done() == 1);
+  RequireClean(sim);
+}
+
+// A Parse in a batch that has not been answered counts as done although it may be skipped.
+TEST_CASE("a statement that was skipped is prepared by the next batch of a pipeline") {
+  Simulation sim(1, OnePool{.pool_size = 1});
+  FakeClient& anna = sim.NewClient();
+  anna.Query({Echo()});
+  REQUIRE(sim.Settle());
+  anna.Extended({DivideByZero(), EchoParameter().As("s")});
+  anna.Extended({EchoParameter().As("s")});
+  REQUIRE(sim.Settle());
+  RequireClean(sim);
+}
+
+// The pooler's own error for a message that the server skipped was kept for the next refusal.
+TEST_CASE("each refusal has its own error") {
+  Simulation sim(1, OnePool{.pool_size = 1});
+  FakeClient& anna = sim.NewClient();
+  anna.Extended({EchoParameter().As("s")});
+  REQUIRE(sim.Settle());
+  anna.Extended({DivideByZero(), EchoParameter().As("none").Again()});
+  REQUIRE(sim.Settle());
+  anna.Extended({EchoParameter().As("s")});
+  REQUIRE(sim.Settle());
+  CHECK(anna.last_error() == "42P05");
+  RequireClean(sim);
+}
+
+TEST_CASE("a slow reader that vanishes gives its server back") {
+  Simulation sim(1, OnePool{.pool_size = 1});
+  FakeClient& anna = sim.NewClient();
+  anna.Query({Echo()});
+  REQUIRE(sim.Settle());
+  anna.Query({Rows(2000, 100)});
+  anna.StopReading();
+  sim.RunFor(seconds(2));
+  anna.Vanish(FakeClient::Exit::kReset, 0);
+  FakeClient& ben = sim.NewClient();
+  ben.Query({Echo()});
+  REQUIRE(sim.Settle());
+  CHECK(ben.statements_done() == 1);
+  RequireClean(sim);
+}
+
+// The restoring SET behind a failed batch failed too, and its error went to the client.
+TEST_CASE("RESET in a failed transaction is answered once") {
+  Simulation sim(1, OnePool{.pool_size = 1});
+  FakeClient& anna = sim.NewClient(NamedAnna());
+  anna.Query({Begin()});
+  anna.Query({DivideByZero(), Reset("application_name")});
+  anna.Query({Rollback()});
+  REQUIRE(sim.Settle());
+  anna.Query({Show("application_name")});
+  REQUIRE(sim.Settle());
+  RequireClean(sim);
+}
+
+// The restoring SET came behind the client's own SET and undid it.
+TEST_CASE("SET behind RESET in one message holds") {
+  Simulation sim(1, OnePool{.pool_size = 1});
+  FakeClient& anna = sim.NewClient(NamedAnna());
+  anna.Query({Reset("application_name"), Set("application_name", "other")});
+  REQUIRE(sim.Settle());
+  anna.Query({Show("application_name")});
+  REQUIRE(sim.Settle());
+  RequireClean(sim);
+}
+
+// The RESET was rolled back, the restoring SET was not.
+TEST_CASE("a RESET that is rolled back changes nothing") {
+  Simulation sim(1, OnePool{.pool_size = 1});
+  FakeClient& anna = sim.NewClient(NamedAnna());
+  anna.Query({Set("application_name", "other")});
+  anna.Query({Reset("application_name"), DivideByZero()});
+  REQUIRE(sim.Settle());
+  anna.Query({Show("application_name")});
+  REQUIRE(sim.Settle());
+  RequireClean(sim);
+}
+
+// The pooler's FATAL was written into the middle of a message that the server had begun.
+TEST_CASE("a server that dies inside a message does not break the client's framing") {
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    Simulation sim(seed, OnePool{.pool_size = 1});
+    FakeClient& anna = sim.NewClient({.may_be_cut_off = true});
+    anna.Query({Echo()});
+    REQUIRE(sim.Settle());
+    sim.server().faults.die_midway = 1;
+    anna.Query({Rows(3, 5)});
+    REQUIRE(sim.Settle());
+    RequireClean(sim);
+  }
+}
+
+// A Parse that the server skipped was taken for one that it had refused.
+TEST_CASE("the unnamed statement survives a Parse that was skipped", "[.][defect]") {
+  Simulation sim(1, OnePool{.pool_size = 1});
+  FakeClient& anna = sim.NewClient();
+  anna.Extended({EchoParameter()});
+  REQUIRE(sim.Settle());
+  anna.Extended({DivideByZero().As("s"), EchoParameter()});
+  REQUIRE(sim.Settle());
+  anna.Extended({EchoParameter().Again()});
+  REQUIRE(sim.Settle());
+  RequireClean(sim);
+}
+
+// A statement that the server holds is answered by Close, which a failed transaction allows.
+TEST_CASE("Parse in a failed transaction fails", "[.][defect]") {
+  Simulation sim(1, OnePool{.pool_size = 1});
+  FakeClient& anna = sim.NewClient();
+  anna.Extended({EchoParameter().As("a")});
+  REQUIRE(sim.Settle());
+  anna.Query({Begin(), DivideByZero()});
+  anna.Extended({EchoParameter().As("b")});
+  anna.Query({Rollback()});
+  REQUIRE(sim.Settle());
+  RequireClean(sim);
+}
+
+// The cancel hit the SET in front of the statement, and the client was cut off.
+TEST_CASE("a cancel that comes while the settings are made is an error like any other") {
+  Simulation sim(1, OnePool{.pool_size = 1});
+  FakeClient& anna = sim.NewClient(NamedAnna());
+  FakeClient& ben = sim.NewClient();
+  anna.Query({Echo()});
+  REQUIRE(sim.Settle());
+  ben.Query({Echo()});
+  REQUIRE(sim.Settle());
+  sim.server().faults.late = 1;
+  sim.server().faults.late_max = seconds(2);
+  anna.Query({Echo()});
+  sim.RunFor(milliseconds(5));
+  anna.CancelMine();
+  REQUIRE(sim.Settle());
+  CHECK(anna.last_error() == "57014");
+  RequireClean(sim);
+}
+
+}  // namespace
+}  // namespace pglynx::sim

@@ -1,0 +1,248 @@
+#include "sim/swarm.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "sim/bot.h"
+#include "sim/simulation.h"
+
+namespace pglynx::sim {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr std::array<std::string_view, 4> kProfiles = {"none", "network", "servers", "all"};
+// Nobody may be left without an answer for longer, where servers neither hang nor vanish: the
+// wait for a server and the longest statement fit in it many times.
+constexpr Duration kAnswerMax = seconds(90);
+constexpr Duration kWorldTick = milliseconds(200);
+
+class Swarm {
+ public:
+  explicit Swarm(const SwarmOptions& options)
+      : options_(options),
+        setup_random_(options.seed * 0x9e3779b97f4a7c15ULL + 1),
+        setup_(setup_random_) {
+    ChooseProfile();
+    MakeWorld();
+    ChooseFaults();
+    ChooseHabits();
+  }
+
+  SwarmResult Run() {
+    WorldTick();
+    while (sim_->loop().events() < options_.events &&
+           sim_->violations().size() < options_.violations_max) {
+      if (!sim_->Turn()) break;
+      CheckAnswers();
+    }
+    result_.trace = sim_->loop().trace();
+    const bool broken = !sim_->violations().empty();
+    if (broken || options_.describe) Describe();
+    sim_->loop().Unschedule(tick_);
+    for (const auto& bot : bots_) Count(bot->client());
+    bots_.clear();
+    if (!broken) sim_->Drain();
+    result_.violations = sim_->violations().lines();
+    result_.notes = sim_->violations().notes();
+    return std::move(result_);
+  }
+
+ private:
+  void ChooseProfile() {
+    profile_ = options_.faults;
+    if (profile_.empty()) profile_ = kProfiles[setup_.Below(kProfiles.size())];
+    network_faults_ = profile_ == "network" || profile_ == "all";
+    server_faults_ = profile_ == "servers" || profile_ == "all";
+  }
+
+  void MakeWorld() {
+    config::Config config;
+    config.general.hosts = {"10.0.1.1"};
+    config.general.port = 6432;
+    config.general.max_client_conn =
+        setup_.Chance(0.2) ? static_cast<uint32_t>(setup_.Between(3, 15)) : 1000;
+    config.general.server_round_robin = setup_.Chance(0.5);
+    config.general.max_client_statements = setup_.Chance(0.1) ? 3 : 10000;
+    config.auth.method =
+        setup_.Chance(0.5) ? config::AuthMethod::kTrust : config::AuthMethod::kScramSha256;
+    const uint64_t pools = setup_.Between(1, 3);
+    const uint64_t servers = setup_.Between(1, pools);
+    for (uint64_t i = 0; i < pools; ++i) config.pools.push_back(RandomPool(i, i % servers));
+    result_.topology = fmt::format("profile {}, {} pools, {} servers", profile_, pools, servers);
+    for (const config::Pool& pool : config.pools) {
+      result_.topology += fmt::format(
+          ", {}: {} servers, {} mode, {} statements", pool.name, pool.users[0].pool_size,
+          pool.mode == config::PoolMode::kSession ? "session" : "transaction",
+          pool.prepared_statements_cache_size);
+      databases_.push_back(pool.name);
+    }
+    clients_max_ = static_cast<size_t>(setup_.Between(5, 40));
+    result_.topology += fmt::format(", {} clients, max_client_conn {}", clients_max_,
+                                    config.general.max_client_conn);
+    const auto method = static_cast<PostgresUser::Method>(setup_.Below(3));
+    sim_ = std::make_unique<Simulation>(options_.seed, std::move(config), servers, method);
+  }
+
+  config::Pool RandomPool(uint64_t index, uint64_t server) {
+    OnePool pool;
+    pool.mode = setup_.Chance(0.75) ? config::PoolMode::kTransaction : config::PoolMode::kSession;
+    pool.pool_size = static_cast<uint32_t>(setup_.Between(1, 5));
+    pool.query_wait_timeout = milliseconds(setup_.Between(200, 10'000));
+    pool.connect_timeout = milliseconds(setup_.Between(500, 5000));
+    config::Pool made = MakePool(fmt::format("db{}", index), pool, server);
+    constexpr std::array<uint32_t, 4> kCacheSizes = {0, 1, 3, 200};
+    made.prepared_statements_cache_size = kCacheSizes[setup_.Below(kCacheSizes.size())];
+    if (setup_.Chance(0.2)) made.connect_query = "SELECT 'connect_query'";
+    if (setup_.Chance(0.3)) made.users[0].server_lifetime = seconds(setup_.Between(1, 20));
+    if (setup_.Chance(0.3)) made.users[0].idle_timeout = seconds(setup_.Between(1, 5));
+    return made;
+  }
+
+  // A probability that is often none, else spread over the magnitudes up to `most`.
+  double Some(double most) {
+    if (setup_.Chance(0.3)) return 0;
+    return most / static_cast<double>(setup_.Between(1, 20));
+  }
+
+  void ChooseFaults() {
+    NetworkFaults& network = sim_->network().faults;
+    network.split = Some(0.8);
+    network.single_byte = Some(0.1);
+    network.latency_max = std::chrono::microseconds(setup_.Between(60, 5000));
+    network.stall = Some(0.05);
+    if (network_faults_) {
+      network.refuse = Some(0.1);
+      network.black_hole = Some(0.02);
+      network.reset = Some(0.005);
+      network.freeze = Some(0.001);
+    }
+    for (size_t i = 0; i < sim_->server_count(); ++i) {
+      PostgresFaults& faults = sim_->server(i).faults;
+      faults.late = Some(0.2);
+      faults.late_login = Some(0.5);
+      faults.notice = Some(0.1);
+      faults.parameter_status = Some(0.05);
+      if (!server_faults_) continue;
+      faults.fail_statement = Some(0.1);
+      faults.refuse_login = Some(0.3);
+      faults.die = Some(0.02);
+      faults.die_midway = Some(0.02);
+      faults.hang = Some(0.002);
+      restart_ = Some(0.01);
+    }
+  }
+
+  void ChooseHabits() {
+    habits_.vanish = Some(0.1);
+    habits_.cancel = Some(0.1);
+    habits_.extended = setup_.Chance(0.2) ? 0 : 0.5;
+    habits_.pipeline = Some(0.5);
+    habits_.transaction = 0.1 + Some(0.4);
+    habits_.settings = Some(0.5);
+    habits_.session_state = Some(0.1);
+    habits_.copy = Some(0.3);
+    habits_.error = Some(0.2);
+    habits_.think_max = milliseconds(setup_.Between(1, 50));
+    habits_.sleep_max = milliseconds(setup_.Between(1, 200));
+  }
+
+  // What happens to the world from time to time: clients come, servers restart.
+  void WorldTick() {
+    for (const auto& bot : bots_) {
+      if (bot->client().ended()) Count(bot->client());
+    }
+    std::erase_if(bots_, [](const auto& bot) { return bot->client().ended(); });
+    sim_->DropEnded();
+    while (bots_.size() < clients_max_ && sim_->dice().Chance(0.7)) AddClient();
+    if (sim_->dice().Chance(restart_)) {
+      sim_->server(sim_->dice().Below(sim_->server_count()))
+          .Restart(sim_->dice().Between(Duration::zero(), Duration(seconds(3))));
+    }
+    if (sim_->dice().Chance(0.02)) sim_->pooler().Tick();
+    tick_ = sim_->loop().Schedule(sim_->loop().Now() + kWorldTick, [this] { WorldTick(); });
+  }
+
+  void AddClient() {
+    ClientOptions options;
+    options.database = databases_[sim_->dice().Below(databases_.size())];
+    options.user = options.database;
+    options.tolerated = {"53300"};  // query_wait_timeout and max_client_conn
+    if (network_faults_ || server_faults_) {
+      options.may_be_cut_off = true;
+      // Unreachable, lost, refused, shut down; and the simulated failure of a statement.
+      options.tolerated.insert({"08001", "08006", "57P01", "57P03"});
+      options.tolerated.emplace(kSimulatedFailure);
+    }
+    if (sim_->pooler().config().general.max_client_statements < 10) {
+      options.tolerated.insert("53400");  // max_client_statements
+    }
+    if (sim_->dice().Chance(0.3)) {
+      options.settings.push_back({"application_name", fmt::format("bot{}", result_.clients % 5)});
+    }
+    if (sim_->dice().Chance(0.2)) options.settings.push_back({"TimeZone", "Europe/Paris"});
+    if (sim_->dice().Chance(0.1)) options.settings.push_back({"statement_timeout", "60000"});
+    ++result_.clients;
+    FakeClient& client = sim_->NewClient(std::move(options));
+    bots_.push_back(std::make_unique<Bot>(sim_->loop(), sim_->dice(), habits_, client));
+  }
+
+  void Count(const FakeClient& client) {
+    result_.statements += client.statements_done();
+    result_.errors += client.errors_seen();
+  }
+
+  // I4 from the client's side: nobody is forgotten.
+  void CheckAnswers() {
+    if (network_faults_ || server_faults_) return;
+    for (const auto& bot : bots_) {
+      const FakeClient& client = bot->client();
+      if (client.ended() || client.idle()) continue;
+      if (sim_->loop().Now() - client.last_progress() <= kAnswerMax) continue;
+      sim_->violations().Report("I4", fmt::format("client {} has been forgotten", client.number()));
+    }
+  }
+
+  void Describe() {
+    for (const ReadEvent& event : sim_->network().last_reads()) {
+      result_.last_lines.push_back(event.ToString());
+    }
+    for (const std::string& line : sim_->log().lines()) result_.last_lines.push_back(line);
+  }
+
+  SwarmOptions options_;
+  SeededRandom setup_random_;
+  Dice setup_;  // what the world is; what happens in it has the simulation's own
+  std::string profile_;
+  bool network_faults_ = false;
+  bool server_faults_ = false;
+  double restart_ = 0;
+  size_t clients_max_ = 0;
+  std::vector<std::string> databases_;
+  BotHabits habits_;
+  SwarmResult result_;
+  std::unique_ptr<Simulation> sim_;
+  std::vector<std::unique_ptr<Bot>> bots_;
+  SimLoop::Ticket tick_;
+};
+
+}  // namespace
+
+std::vector<std::string> FaultProfiles() {
+  return {kProfiles.begin(), kProfiles.end()};
+}
+
+bool IsFaultProfile(const std::string& name) {
+  return std::find(kProfiles.begin(), kProfiles.end(), name) != kProfiles.end();
+}
+
+SwarmResult RunSwarm(const SwarmOptions& options) {
+  return Swarm(options).Run();
+}
+
+}  // namespace pglynx::sim
