@@ -102,8 +102,13 @@ void FakePostgres::Cancel(uint32_t pid, std::string_view secret) {
 }
 
 void FakePostgres::Notify(const std::string& channel, uint32_t pid) {
+  std::vector<uint32_t> listeners;  // telling one may end its session
   for (const auto& [listener_pid, session] : by_pid_) {
-    if (session->state().now.channels.contains(channel)) session->OnNotification(channel, pid);
+    if (session->state().now.channels.contains(channel)) listeners.push_back(listener_pid);
+  }
+  for (const uint32_t listener_pid : listeners) {
+    const auto found = by_pid_.find(listener_pid);
+    if (found != by_pid_.end()) found->second->OnNotification(channel, pid);
   }
 }
 
