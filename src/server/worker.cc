@@ -78,7 +78,17 @@ Worker::~Worker() {
   loop_.FinishTurn();
 }
 
+void Worker::HandleSignals() {
+  // A log whose reader has gone must not end the service; sockets never raise it.
+  std::signal(SIGPIPE, SIG_IGN);
+  loop_.OnSignal(SIGHUP, [this] { OnReloadSignal(); });
+  loop_.OnSignal(SIGTERM, [this] { OnStopSignal(); });
+  loop_.OnSignal(SIGINT, [this] { OnStopSignal(); });
+  loop_.OnSignal(SIGQUIT, [this] { StopNow(); });
+}
+
 Status Worker::Listen() {
+  HandleSignals();  // before anybody can see that we are up
   const config::Config& config = *config_;
   for (const std::string& host : config.general.hosts) {
     Result<std::unique_ptr<net::Listener>> listener =
@@ -100,12 +110,6 @@ Status Worker::Listen() {
 }
 
 void Worker::Run() {
-  // A log whose reader has gone must not end the service; sockets never raise it.
-  std::signal(SIGPIPE, SIG_IGN);
-  loop_.OnSignal(SIGHUP, [this] { OnReloadSignal(); });
-  loop_.OnSignal(SIGTERM, [this] { OnStopSignal(); });
-  loop_.OnSignal(SIGINT, [this] { OnStopSignal(); });
-  loop_.OnSignal(SIGQUIT, [this] { StopNow(); });
   stats_tick_at_ = loop_.Now();
   loop_.Arm(stats_timer_, loop_.Now() + kStatsPeriod);
   OnWatchdog();

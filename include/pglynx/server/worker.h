@@ -59,6 +59,7 @@ class Worker final : public session::SessionHost,
   std::optional<Known> FindConsoleUser(std::string_view name) override;
 
  private:
+  void HandleSignals();
   void ApplyGlobalSettings();
   void MakeConsoleCredentials();
   void OnShutdownDeadline();
