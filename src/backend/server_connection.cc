@@ -276,7 +276,7 @@ void ServerConnection::OnExchangeDone() {
     discards_all_ = false;
     memory.needs_reset = false;
     memory.statements.Clear();
-    memory.unnamed_statement_of = 0;
+    memory.unnamed = {};
     memory.sequences_of = 0;
     // What is reported has been reported; what is not is at its default again.
     const pool::ParameterRef before = memory.parameters;
@@ -352,6 +352,8 @@ void ServerConnection::OnCancelDone() {
   --pool_.cancels_in_flight;
   if (state == pool::ServerState::kBeingCanceled && cancels_in_flight_ == 0) {
     pool_.OnServerReady(*this);
+  } else if (user_ != nullptr && cancels_in_flight_ == 0) {
+    user_->OnServerCancelsDone();
   }
 }
 

@@ -19,8 +19,11 @@ using wire::Request;
 
 // No client statement has this name on a server.
 constexpr std::string_view kDeniedStatement = "pglynx_denied";
-// A statement that fails on every server, in place of one that is refused here.
-constexpr std::string_view kFailingSql = "!pglynx refused this statement";
+// Exists for as long as one setting is made good.
+constexpr std::string_view kRestoringStatement = "pglynx_restore";
+// A statement that fails on every server, in place of one that is refused here. Postgres
+// understands its grammar, so that in a failed transaction it says 25P02, as it would have.
+constexpr std::string_view kFailingSql = "SELECT pglynx_refused_this_statement";
 
 // The parameters that are tracked by name: those which the server reports.
 class ReportedParameters final : public sql::TrackedParameters {
@@ -110,9 +113,9 @@ bool ClientSession::OnClientMessage(const FrameScanner::Item& item) {
   if (!lease_) {
     if (HandledWithoutServer(item)) return true;
     bool denied = false;
-    if (!AcquireServer(item.type, &denied)) return denied;
+    if (!AcquireServer(item, &denied)) return denied;
   }
-  if (NamesAreUncertain(item.type)) {
+  if (MustWaitForAnswers(item)) {
     PauseClient(kPausedPipeline);
     return false;
   }
@@ -142,14 +145,14 @@ bool ClientSession::HandledWithoutServer(const FrameScanner::Item& item) {
   return skip_to_sync_ || type == 'H' || type == 'c' || type == 'f';
 }
 
-bool ClientSession::AcquireServer(char type, bool* denied) {
+bool ClientSession::AcquireServer(const FrameScanner::Item& item, bool* denied) {
   pool::Pool::Outcome outcome = pool_.Acquire(*this);
   if (auto* lease = std::get_if<pool::Lease>(&outcome)) {
     Attach(std::move(*lease));
     return true;
   }
   if (const auto* error = std::get_if<Error>(&outcome)) {
-    DenyWithoutServer(type, *error);
+    DenyWithoutServer(item, *error);
     *denied = true;
     return false;
   }
@@ -157,13 +160,18 @@ bool ClientSession::AcquireServer(char type, bool* denied) {
   return false;
 }
 
-void ClientSession::DenyWithoutServer(char type, const Error& error) {
+void ClientSession::DenyWithoutServer(const FrameScanner::Item& item, const Error& error) {
   if (wire::MeaningOf(error.code).disposition == wire::Disposition::kEndSession) {
     Fatal(error);
     return;
   }
   std::string& reply = NewLocalReply();
   wire::AppendErrorResponse(reply, wire::Severity::kError, error);
+  // A Query or an unnamed Parse drops the unnamed statement even if it fails.
+  const char type = item.type;
+  if (type == 'Q' || (type == 'P' && Body(item).substr(0, 1) == std::string_view("\0", 1))) {
+    unnamed_.reset();
+  }
   if (type == 'Q' || type == 'F') {
     wire::AppendReadyForQuery(reply, 'I');
   } else {
@@ -183,6 +191,7 @@ void ClientSession::PrepareServer() {
     const int messages = pool::AppendParameterChanges(sql, *memory.parameters, *wanted_);
     for (int i = 0; i < messages; ++i) tracker.Sent(Request::kHiddenQuery);
     batch.AddOwned(sql);
+    lease_->NoteUnnamed(id_, 0);  // a Query drops it
     // If one of them fails the connection is closed, so this holds whenever it is read.
     memory.parameters = wanted_;
   }
@@ -201,6 +210,7 @@ void ClientSession::PrepareServer() {
 
 void ClientSession::SendHiddenQuery(std::string_view sql) {
   WriteBatch& batch = table_.scratch().to_server;
+  lease_->NoteUnnamed(id_, 0);
   std::string& query = batch.NewOwned();
   wire::AppendQuery(query, sql);
   batch.AddOwned(query);
@@ -264,38 +274,60 @@ sql::StateEffects ClientSession::JudgeText(std::string_view text) const {
 void ClientSession::NoteResets(std::string_view text, sql::StateEffects effects) {
   const bool resets =
       effects.Has(sql::StateEffect::kReset) || effects.Has(sql::StateEffect::kDiscard);
-  if (!resets || !pool_.welcome().has_value() || initial_ == pool_.welcome()->defaults) return;
-  if (resets_ == nullptr) resets_ = std::make_unique<std::vector<PendingReset>>();
-  resets_->push_back({ready_owed_ + 1, false,
-                      sql::FindResets(text, table_.scratch().text_settings.Of(wanted_).syntax)});
+  if (resets_ == nullptr) {
+    if (!resets || !pool_.welcome().has_value() || initial_ == pool_.welcome()->defaults) return;
+    resets_ = std::make_unique<std::vector<PendingReset>>();
+  }
+  // All statements of one batch count together: a SET behind a RESET keeps its value.
+  const sql::StringSyntax syntax = table_.scratch().text_settings.Of(wanted_).syntax;
+  if (!resets_->empty() && resets_->back().replies_left == ready_owed_ + 1) {
+    sql::FindResets(text, syntax, resets_->back().resets);
+  } else if (resets) {
+    resets_->push_back({ready_owed_ + 1, false, false, sql::FindResets(text, syntax)});
+  }
 }
 
 // One ReadyForQuery has come.
-void ClientSession::RestoreAfterReset() {
+void ClientSession::CountReadyForResets() {
   if (resets_ == nullptr) return;
-  for (PendingReset& pending : *resets_) --pending.replies_left;
+  for (PendingReset& pending : *resets_) {
+    if (pending.replies_left > 0) --pending.replies_left;
+  }
+  RestoreAfterReset();
+}
+
+void ClientSession::RestoreAfterReset() {
+  // A cancel that comes late must not hit what the client did not send.
+  if (resets_ == nullptr || lease_->HasCancelInFlight()) return;
   while (!resets_->empty() && resets_->front().replies_left == 0) {
-    if (!resets_->front().failed) Restore(resets_->front().resets);
+    Restore(resets_->front());
     resets_->erase(resets_->begin());
   }
   if (resets_->empty()) resets_.reset();
 }
 
-void ClientSession::Restore(const sql::Resets& resets) {
-  if (!pool_.welcome().has_value()) return;
+void ClientSession::Restore(const PendingReset& pending) {
+  if (!pool_.welcome().has_value() || (pending.failed && !pending.committed)) return;
   const pool::ParameterSet& defaults = *pool_.welcome()->defaults;
-  std::string sql;
+  std::string batch;
   for (const pool::Parameter& parameter : initial_->all()) {
     const std::string* standard = defaults.Find(parameter.name);
     if (standard != nullptr && *standard == parameter.value) continue;
-    if (!resets.Includes(parameter.name)) continue;
-    sql += pool::SetStatement(parameter.name, parameter.value, pool::SetScope::kSession);
-    sql += ';';
+    if (!pending.resets.Includes(parameter.name)) continue;
+    const std::string* now = wanted_->Find(parameter.name);
+    const bool reported = standard != nullptr && now != nullptr;
+    if (pending.failed && reported && *now != *standard) continue;  // it was taken back
+    wire::AppendRun(batch, kRestoringStatement,
+                    pool::SetStatement(parameter.name, parameter.value, pool::SetScope::kSession));
+    // A SET LOCAL behind the RESET holds on to the end of the transaction.
+    if (lease_->tracker().status() == 'T' && reported && *now != *standard) {
+      wire::AppendRun(batch, kRestoringStatement,
+                      pool::SetStatement(parameter.name, *now, pool::SetScope::kLocal));
+    }
   }
-  if (sql.empty()) return;
-  std::string query;
-  wire::AppendQuery(query, sql);
-  const std::string_view chunk = query;
+  if (batch.empty()) return;
+  wire::AppendSync(batch);
+  const std::string_view chunk = batch;
   lease_->Send({&chunk, 1});
   lease_->tracker().Sent(Request::kHiddenRestore);
 }
@@ -332,8 +364,7 @@ void ClientSession::Pin(std::string_view reason) {
 }
 
 void ClientSession::DenyOnServer(Request denial, Error error) {
-  WriteBatch& batch = table_.scratch().to_server;
-  std::string& message = batch.NewOwned();
+  std::string& message = table_.scratch().to_server.NewOwned();
   if (denial == Request::kDeniedQuery) {
     wire::AppendQuery(message, kFailingSql);
   } else {
@@ -341,7 +372,19 @@ void ClientSession::DenyOnServer(Request denial, Error error) {
     contents.append(3, '\0');  // the query's end, and no parameter types
     wire::AppendParse(message, kDeniedStatement, contents);
   }
-  batch.AddOwned(message);
+  Deny(denial, message, std::move(error));
+}
+
+void ClientSession::DenyUnknownStatement(std::string_view name) {
+  std::string& message = table_.scratch().to_server.NewOwned();
+  wire::AppendDescribe(message, 'S', kDeniedStatement);
+  Deny(Request::kDeniedParse, message,
+       {ErrorCode::kInvalidStatementName,
+        fmt::format("prepared statement \"{}\" does not exist", name)});
+}
+
+void ClientSession::Deny(Request denial, const std::string& message, Error error) {
+  table_.scratch().to_server.AddOwned(message);
   lease_->tracker().Sent(denial);
   if (denial == Request::kDeniedQuery) ++ready_owed_;
   drop_bytes_ = scanner_.body_remaining();  // of the message that was refused
@@ -361,9 +404,7 @@ void ClientSession::OnQuery(const FrameScanner::Item& item) {
   NoteResets(text, effects);
   if (!SessionMode()) {
     if (!Admit(effects, Request::kDeniedQuery)) return;
-    // exec_simple_query drops the unnamed statement (src/backend/tcop/postgres.c).
-    unnamed_.clear();
-    lease_->memory().unnamed_statement_of = 0;
+    DropUnnamedStatement();
   }
   lease_->tracker().Sent(Request::kQuery);
   ++ready_owed_;

@@ -58,6 +58,13 @@ void ClientSession::SetState(State state) {
   state_ = state;
 }
 
+std::string_view ClientSession::PinReason() const {
+  if (pin_reason_.empty() && unnamed_ != nullptr && unnamed_->NeedsItsServer()) {
+    return "unnamed statement";
+  }
+  return pin_reason_;
+}
+
 void ClientSession::PauseClient(PauseCause cause) {
   if ((pauses_ & cause) != 0) return;
   pauses_ = static_cast<uint8_t>(pauses_ | cause);
@@ -101,6 +108,12 @@ void ClientSession::OnServerDrained() {
   ResumeClient(kPausedServerFull);
 }
 
+void ClientSession::OnServerCancelsDone() {
+  if (state_ != State::kActive) return;
+  RestoreAfterReset();
+  AfterReplies();
+}
+
 void ClientSession::Attach(pool::Lease lease) {
   lease_ = std::move(lease);
   SetState(State::kActive);
@@ -122,7 +135,7 @@ void ClientSession::OnWaitFailed(const Error& error) {
   const wire::FrameScanner::Item item = scanner_.Next(input_.view());
   // The message that waits is whole, or a large Bind whose tail is then dropped.
   input_.Consume(item.bytes.size());
-  DenyWithoutServer(item.type, error);
+  DenyWithoutServer(item, error);
   if (state_ != State::kClosed) ForwardToClient();
   if (state_ != State::kClosed && !input_.empty()) ConsumeHeldInput();
 }
@@ -283,7 +296,7 @@ void ClientSession::FillRow(pool::ConnectionRow& row) const {
   const std::string* name = wanted_->Find("application_name");
   if (name != nullptr) row.application_name = *name;
   row.prepared_statements = statements_ != nullptr ? static_cast<uint32_t>(statements_->size()) : 0;
-  row.pin_reason = pin_reason_;
+  row.pin_reason = PinReason();
 }
 
 }  // namespace pglynx::session

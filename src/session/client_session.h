@@ -32,6 +32,7 @@
 #include "pglynx/sql/resets.h"
 #include "pglynx/wire/frame_scanner.h"
 #include "session/prepared_statements.h"
+#include "session/unnamed_statement.h"
 #include "session/write_batch.h"
 
 namespace pglynx::session {
@@ -79,6 +80,7 @@ class ClientSession final : public net::StreamListener,
   // --- ServerUser ---
   void OnServerData(std::span<char> bytes) override;
   void OnServerDrained() override;
+  void OnServerCancelsDone() override;
   void OnServerClosed(const Error& cause) override;
   // --- Waiter ---
   void OnLease(pool::Lease lease) override;
@@ -97,7 +99,15 @@ class ClientSession final : public net::StreamListener,
   enum PauseCause : uint8_t {
     kPausedWaiting = 1,     // input_ is full while it waits
     kPausedServerFull = 2,  // the server does not take more
-    kPausedPipeline = 4,    // too many requests without a reply
+    kPausedPipeline = 4,    // too many requests without a reply, or it depends on one
+  };
+
+  // What RESET took back to the server's default, and is to be made good.
+  struct PendingReset {
+    uint32_t replies_left;  // ReadyForQuery up to and including its own
+    bool committed;         // a COMMIT was answered behind a part of it
+    bool failed;            // then an error took back what came after that
+    sql::Resets resets;
   };
 
   // --- client_session.cc ---
@@ -105,6 +115,8 @@ class ClientSession final : public net::StreamListener,
   bool SessionMode() const { return pool_.settings().session_mode; }
   // Whether statements of this client are renamed and shared.
   bool SharesStatements() const;
+  // Why it keeps its server between transactions; empty: it does not.
+  [[nodiscard]] std::string_view PinReason() const;
   void Attach(pool::Lease lease);
   void PauseClient(PauseCause cause);
   void ResumeClient(PauseCause cause);
@@ -126,7 +138,7 @@ class ClientSession final : public net::StreamListener,
   // Messages that need no server when none is held. True: dealt with.
   bool HandledWithoutServer(const wire::FrameScanner::Item& item);
   // True: a server is held now. False: waiting, or the message was denied (then *denied).
-  bool AcquireServer(char type, bool* denied);
+  bool AcquireServer(const wire::FrameScanner::Item& item, bool* denied);
   void PrepareServer();
   void ForwardClientMessage(const wire::FrameScanner::Item& item);
   void OnQuery(const wire::FrameScanner::Item& item);
@@ -134,8 +146,9 @@ class ClientSession final : public net::StreamListener,
   // RESET in Postgres goes back to the values of the startup packet, which our server never
   // saw: they are set again when it has succeeded, before anything else, in its transaction.
   void NoteResets(std::string_view text, sql::StateEffects effects);
+  void CountReadyForResets();
   void RestoreAfterReset();
-  void Restore(const sql::Resets& resets);
+  void Restore(const PendingReset& pending);
   sql::StateEffects JudgeText(std::string_view text) const;
   // Notes what the statement may leave behind. False: it is refused (and denied on the
   // server by `denial`).
@@ -145,13 +158,16 @@ class ClientSession final : public net::StreamListener,
   // Makes the server fail in place of a message that is refused, so that both sides agree on
   // the transaction; its error is replaced by `error`.
   void DenyOnServer(wire::Request denial, Error error);
+  void DenyUnknownStatement(std::string_view name);
+  void Deny(wire::Request denial, const std::string& message, Error error);
   void FlushToServer();
   // Answers a message that has no server: the error, and ReadyForQuery or skipping to Sync.
-  void DenyWithoutServer(char type, const Error& error);
+  void DenyWithoutServer(const wire::FrameScanner::Item& item, const Error& error);
 
   // --- client_statements.cc ---
+  void NoteResetsIn(std::string_view contents, sql::StateEffects effects);
   bool ParsedWithoutServer(const wire::FrameScanner::Item& item);
-  [[nodiscard]] bool NamesAreUncertain(char type) const;
+  [[nodiscard]] bool MustWaitForAnswers(const wire::FrameScanner::Item& item) const;
   void OnParse(const wire::FrameScanner::Item& item);
   void OnNamedParse(std::string_view name, std::string_view contents, sql::StateEffects effects);
   void OnBind(const wire::FrameScanner::Item& item);
@@ -161,6 +177,10 @@ class ClientSession final : public net::StreamListener,
   // the client.
   std::string_view NameOnServer(std::string_view name);
   void EnsureUnnamedStatement();
+  [[nodiscard]] UnnamedStatement::Place NextRequest() const;
+  // A Close or a Query drops it.
+  void DropUnnamedStatement();
+  void OnUnnamedParse(std::string_view contents, sql::StateEffects effects);
   void SendHiddenClose(std::string_view name);
   // Adds the message with its statement name replaced.
   void AddRenamed(const wire::FrameScanner::Item& item, size_t name_at, size_t name_bytes,
@@ -191,23 +211,16 @@ class ClientSession final : public net::StreamListener,
   pool::ParameterRef wanted_;   // this client's settings now
   pool::ParameterRef initial_;  // those it logged in with; what RESET goes back to
   std::unique_ptr<PreparedStatements> statements_;
-  std::string unnamed_;  // contents of its unnamed statement; empty: none
-  struct PendingReset {
-    uint32_t replies_left;  // ReadyForQuery up to and including its own
-    bool failed;
-    sql::Resets resets;
-  };
+  std::unique_ptr<UnnamedStatement> unnamed_;          // nullptr: it never had one
   std::unique_ptr<std::vector<PendingReset>> resets_;  // to be made good, in the order sent
   std::unique_ptr<std::vector<Error>> denied_;         // errors that replace the server's, in order
   std::vector<std::function<void()>> cancels_;         // that wait for our own settings to be made
   std::unique_ptr<Error> end_with_;                    // FATAL to be told when it is idle
   std::string cancel_secret_;
   uint64_t id_;
-  uint64_t unnamed_version_ = 0;
   int64_t connected_at_us_;
   TimePoint request_at_{};  // first message of the request under way
   TimePoint transaction_at_{};
-  sql::StateEffects unnamed_effects_;
   uint32_t cancel_pid_;
   uint32_t ready_owed_ = 0;      // ReadyForQuery that the client still awaits
   uint32_t swallow_bytes_ = 0;   // rest of a server message that is not passed on

@@ -17,11 +17,22 @@ using wire::Request;
 
 // No client statement has this name on a server: Close of it is answered and does nothing.
 constexpr std::string_view kNoStatement = "pglynx_none";
-// A longer unnamed statement is not kept for a Bind in a later batch.
-constexpr size_t kUnnamedBytesMax = size_t{16} * 1024;
+// Never stays on a server: its Close is sent right behind it.
+constexpr std::string_view kPassingStatement = "pglynx_passing";
 
 std::string_view Body(const FrameScanner::Item& item) {
   return item.bytes.substr(wire::kHeaderBytes);
+}
+
+// A Bind or Describe of the unnamed statement.
+bool UsesUnnamedStatement(const FrameScanner::Item& item) {
+  ByteReader reader(Body(item));
+  if (item.type == 'B') {
+    reader.CString();  // the portal
+  } else if (item.type != 'D' || reader.U8() != 'S') {
+    return false;
+  }
+  return reader.CString().empty() && reader.ok();
 }
 
 }  // namespace
@@ -51,14 +62,57 @@ bool ClientSession::ParsedWithoutServer(const FrameScanner::Item& item) {
   return true;
 }
 
-// Names of statements mean nothing certain while an earlier batch of the pipeline may still
-// fail: such a message waits until that has been answered.
-bool ClientSession::NamesAreUncertain(char type) const {
-  if (!SharesStatements() || (type != 'P' && type != 'B' && type != 'D' && type != 'C')) {
-    return false;
+// What a message of a pipeline means may depend on how an earlier batch ends: it waits until
+// that has been answered.
+bool ClientSession::MustWaitForAnswers(const FrameScanner::Item& item) const {
+  const char type = item.type;
+  const bool statement = type == 'P' || type == 'B' || type == 'D' || type == 'C';
+  const wire::ReplyTracker& tracker = lease_->tracker();
+  // Behind a RESET nothing may run before its settings are made good.
+  if (resets_ != nullptr && !tracker.unsynced() &&
+      (statement || type == 'Q' || type == 'E' || type == 'F')) {
+    return true;
   }
-  return (statements_ != nullptr && statements_->Uncertain()) ||
-         lease_->memory().statements.Uncertain();
+  // A cancel that comes late must not hit the settings in front of the next statement.
+  if (tracker.Idle() && lease_->HasCancelInFlight() && !(lease_->memory().parameters == wanted_)) {
+    return true;
+  }
+  if (!statement || SessionMode()) return false;
+  pool::ServerMemory& memory = lease_->memory();
+  if (UsesUnnamedStatement(item)) {
+    const uint64_t batch = memory.statements.batch();
+    memory.unnamed.Settle(tracker.answered());
+    if (unnamed_ != nullptr) unnamed_->Settle(tracker.answered());
+    if (memory.unnamed.Uncertain(batch) || (unnamed_ != nullptr && unnamed_->Uncertain(batch))) {
+      return true;
+    }
+  }
+  if (!SharesStatements()) return false;
+  return (statements_ != nullptr && statements_->Uncertain()) || memory.statements.Uncertain();
+}
+
+// `contents`: Parse's body behind the name.
+void ClientSession::NoteResetsIn(std::string_view contents, sql::StateEffects effects) {
+  if (!effects.empty() || resets_ != nullptr)
+    NoteResets(contents.substr(0, contents.find('\0')), effects);
+}
+
+UnnamedStatement::Place ClientSession::NextRequest() const {
+  const wire::ReplyTracker& tracker = lease_->tracker();
+  return {.request = tracker.next_number(),
+          .batch = lease_->memory().statements.batch(),
+          .reach = tracker.skippable() ? pool::Reach::kMayBeSkipped : pool::Reach::kCertain};
+}
+
+void ClientSession::OnUnnamedParse(std::string_view contents, sql::StateEffects effects) {
+  if (unnamed_ == nullptr) unnamed_ = std::make_unique<UnnamedStatement>();
+  unnamed_->Parsed(contents, effects, NextRequest());
+  lease_->NoteUnnamed(id_, unnamed_->version());
+}
+
+void ClientSession::DropUnnamedStatement() {
+  if (unnamed_ != nullptr) unnamed_->Dropped(NextRequest());
+  lease_->NoteUnnamed(id_, 0);
 }
 
 void ClientSession::OnParse(const FrameScanner::Item& item) {
@@ -72,8 +126,11 @@ void ClientSession::OnParse(const FrameScanner::Item& item) {
     return;
   }
   const sql::StateEffects effects = JudgeText(text);
-  NoteResets(text, effects);
-  if (!SessionMode() && !Admit(effects, Request::kDeniedParse)) return;
+  if (SessionMode()) NoteResets(text, effects);
+  if (!SessionMode() && !Admit(effects, Request::kDeniedParse)) {
+    if (name.empty()) DropUnnamedStatement();
+    return;
+  }
   if (!name.empty() && SharesStatements()) {
     OnNamedParse(name, contents, effects);
     return;
@@ -81,11 +138,7 @@ void ClientSession::OnParse(const FrameScanner::Item& item) {
   if (!name.empty()) {
     if (!SessionMode()) Pin("prepare");
   } else if (!SessionMode()) {
-    const bool kept = contents.size() <= kUnnamedBytesMax;
-    unnamed_.assign(kept ? contents : std::string_view());
-    unnamed_effects_ = effects;
-    lease_->memory().unnamed_statement_of = id_;
-    lease_->memory().unnamed_statement_version = ++unnamed_version_;
+    OnUnnamedParse(contents, effects);
   }
   lease_->tracker().Sent(Request::kParse);
   table_.scratch().to_server.Add(item.bytes);
@@ -114,15 +167,22 @@ void ClientSession::OnNamedParse(std::string_view name, std::string_view content
   pool::StatementRef statement = pool_.statements().Get(
       contents, table_.scratch().text_settings.Of(wanted_).identity, effects.bits());
   std::string& message = batch.NewOwned();
-  if (lease_->memory().statements.Touch(statement->id)) {
-    // Answered in its place in the pipeline: CloseComplete, shown as ParseComplete.
-    wire::AppendClose(message, 'S', kNoStatement);
-    tracker.Sent(Request::kParseAsClose);
-  } else {
+  if (!lease_->memory().statements.Touch(statement->id)) {
     wire::AppendParse(message, statement->name, contents);
     lease_->memory().statements.Sent(statement->id);
     tracker.Sent(Request::kNamedParse);
     ++pool_.stats().server_parse_count;
+  } else if (tracker.status() == 'E' || ready_owed_ > 0) {
+    // In a failed transaction Postgres refuses it, unless it ends that: only Postgres can tell.
+    wire::AppendParse(message, kPassingStatement, contents);
+    tracker.Sent(Request::kParseAgain);
+    wire::AppendClose(message, 'S', kPassingStatement);
+    tracker.Sent(Request::kHiddenClose);
+    ++pool_.stats().server_parse_count;
+  } else {
+    // Answered in its place in the pipeline: CloseComplete, shown as ParseComplete.
+    wire::AppendClose(message, 'S', kNoStatement);
+    tracker.Sent(Request::kParseAsClose);
   }
   batch.AddOwned(message);
   statements_->Add(name, std::move(statement));
@@ -154,21 +214,19 @@ std::string_view ClientSession::NameOnServer(std::string_view name) {
 // A Bind or Describe of the unnamed statement in a later batch than its Parse: the server
 // may be another one, or hold another client's.
 void ClientSession::EnsureUnnamedStatement() {
-  pool::ServerMemory& memory = lease_->memory();
-  if (memory.unnamed_statement_of == id_ && memory.unnamed_statement_version == unnamed_version_) {
-    return;
-  }
-  WriteBatch& batch = table_.scratch().to_server;
-  if (!unnamed_.empty()) {
+  const pool::ServerMemory::Unnamed held = lease_->memory().unnamed.now();
+  const uint64_t version = unnamed_ != nullptr ? unnamed_->version() : 0;
+  if (version == 0 ? held.client == 0 : held.client == id_ && held.version == version) return;
+  if (version != 0 && !unnamed_->contents().empty()) {
+    WriteBatch& batch = table_.scratch().to_server;
     std::string& parse = batch.NewOwned();
-    wire::AppendParse(parse, "", unnamed_);
+    wire::AppendParse(parse, "", unnamed_->contents());
     batch.AddOwned(parse);
+    lease_->NoteUnnamed(id_, version);
     lease_->tracker().Sent(Request::kHiddenUnnamedParse);
-    memory.unnamed_statement_of = id_;
-    memory.unnamed_statement_version = unnamed_version_;
-  } else if (memory.unnamed_statement_of != 0) {
+  } else if (held.client != 0) {
+    lease_->NoteUnnamed(id_, 0);
     SendHiddenClose("");
-    memory.unnamed_statement_of = 0;
   }
 }
 
@@ -199,7 +257,11 @@ void ClientSession::OnBind(const FrameScanner::Item& item) {
   if (SessionMode() || (!name.empty() && !SharesStatements())) {
     table_.scratch().to_server.Add(item.bytes);
   } else if (name.empty()) {
-    if (!Admit(unnamed_effects_, Request::kDeniedParse)) return;
+    if (unnamed_ != nullptr) {
+      if (!Admit(unnamed_->effects(), Request::kDeniedParse)) return;
+      NoteResetsIn(unnamed_->contents(), unnamed_->effects());
+      unnamed_->Bound();
+    }
     EnsureUnnamedStatement();
     table_.scratch().to_server.Add(item.bytes);
   } else {
@@ -209,16 +271,12 @@ void ClientSession::OnBind(const FrameScanner::Item& item) {
         !Admit(sql::StateEffects::FromBits(statement->effects), Request::kDeniedParse)) {
       return;
     }
-    if (statement != nullptr && statement->effects != 0) {
-      const std::string_view contents = statement->contents();
-      NoteResets(contents.substr(0, contents.find('\0')),
-                 sql::StateEffects::FromBits(statement->effects));
+    if (statement != nullptr) {
+      NoteResetsIn(statement->contents(), sql::StateEffects::FromBits(statement->effects));
     }
     const std::string_view server_name = NameOnServer(name);
     if (server_name.empty()) {
-      DenyOnServer(Request::kDeniedParse,
-                   {ErrorCode::kInvalidStatementName,
-                    fmt::format("prepared statement \"{}\" does not exist", name)});
+      DenyUnknownStatement(name);
       return;
     }
     AddRenamed(item, name_at, name.size(), server_name);
@@ -237,9 +295,7 @@ void ClientSession::OnDescribe(const FrameScanner::Item& item) {
     } else if (SharesStatements()) {
       const std::string_view server_name = NameOnServer(name);
       if (server_name.empty()) {
-        DenyOnServer(Request::kDeniedParse,
-                     {ErrorCode::kInvalidStatementName,
-                      fmt::format("prepared statement \"{}\" does not exist", name)});
+        DenyUnknownStatement(name);
         return;
       }
       AddRenamed(item, name_at, name.size(), server_name);
@@ -257,8 +313,7 @@ void ClientSession::OnCloseStatement(const FrameScanner::Item& item) {
   const std::string_view name = reader.CString();
   if (reader.ok() && of_statement && !SessionMode()) {
     if (name.empty()) {
-      unnamed_.clear();
-      lease_->memory().unnamed_statement_of = 0;
+      DropUnnamedStatement();
     } else if (SharesStatements()) {
       if (statements_ == nullptr) statements_ = std::make_unique<PreparedStatements>();
       statements_->Remove(name);

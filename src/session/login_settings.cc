@@ -85,6 +85,7 @@ void ClientLogin::AskServer() {
   const pool::ParameterRef known = table_.world().parameters.With(
       pool_->welcome()->defaults, "standard_conforming_strings", "on");
   const int changes = pool::AppendParameterChanges(messages, *memory.parameters, *known);
+  lease_->NoteUnnamed(0, 0);
   for (int i = 0; i < changes; ++i) tracker.Sent(wire::Request::kHiddenQuery);
   memory.parameters = known;
   for (size_t i = 0; i < settings_.size(); ++i) {

@@ -23,6 +23,11 @@ bool IsFatal(std::string_view body) {
          body.find(std::string_view("VPANIC\0", 7)) != std::string_view::npos;
 }
 
+// 25P02 in_failed_sql_transaction, which Postgres says before it looks any further.
+bool IsAbortedTransaction(std::string_view body) {
+  return body.find(std::string_view("\0C25P02\0", 8)) != std::string_view::npos;
+}
+
 }  // namespace
 
 void ClientSession::OnServerData(std::span<char> bytes) {
@@ -124,7 +129,8 @@ ClientSession::Fate ClientSession::OnServerMessage(char* bytes, const FrameScann
   } else if (head == Request::kNamedParse && item.type == '1') {
     pool_.statements().SetProven(lease_->memory().statements.Confirm(), true);
     statements_->Settle();
-  } else if (head == Request::kNamedClose && item.type == '3') {
+  } else if ((head == Request::kNamedClose && item.type == '3') ||
+             (head == Request::kParseAgain && item.type == '1')) {
     statements_->Settle();
   }
   return Fate::kForward;
@@ -149,6 +155,10 @@ ClientSession::Fate ClientSession::OnServerError(const FrameScanner::Item& item)
     }
   }
   if (verdict == Verdict::kReplaceError && denied_ != nullptr && !denied_->empty()) {
+    if (IsAbortedTransaction(item.bytes)) {
+      denied_->erase(denied_->begin());
+      return Fate::kForward;
+    }
     WriteBatch& batch = table_.scratch().to_client;
     std::string& message = batch.NewOwned();
     wire::AppendErrorResponse(message, wire::Severity::kError, denied_->front());
@@ -172,10 +182,8 @@ void ClientSession::TakeBackStruck(uint32_t denials_shown) {
     const auto first = denied_->begin() + denials_shown;
     denied_->erase(first, first + (struck.denied - denials_shown));
   }
-  if (struck.unnamed_parses > 0) unnamed_.clear();
-  if (struck.unnamed_parses + struck.hidden_unnamed > 0) {
-    memory.unnamed_statement_of = ~uint64_t{0};  // whose it holds now cannot be told
-  }
+  if (unnamed_ != nullptr) unnamed_->Strike(struck.first, struck.end);
+  memory.unnamed.Strike(struck.first, struck.end);
 }
 
 ClientSession::Fate ClientSession::OnParameterStatus(std::string_view body, bool hidden) {
@@ -202,6 +210,13 @@ ClientSession::Fate ClientSession::OnParameterStatus(std::string_view body, bool
 void ClientSession::OnCommandTag(std::string_view tag) {
   pool::ServerMemory& memory = lease_->memory();
   switch (tag.empty() ? '\0' : tag[0]) {
+    case 'C':
+      if (tag == "COMMIT" && resets_ != nullptr) {
+        for (PendingReset& pending : *resets_) {
+          pending.committed = pending.committed || (pending.replies_left == 1 && !pending.failed);
+        }
+      }
+      break;
     case 'D':
       if (tag == "DISCARD ALL" || tag == "DEALLOCATE ALL") {
         memory.statements.Clear();
@@ -225,7 +240,7 @@ void ClientSession::OnCommandTag(std::string_view tag) {
 
 void ClientSession::OnReadyForQuery(char status) {
   if (ready_owed_ > 0) --ready_owed_;
-  RestoreAfterReset();
+  CountReadyForResets();
   if (status != 'I' || !transaction_open_) return;
   transaction_open_ = false;
   ++pool_.stats().xact_count;
@@ -255,6 +270,7 @@ void ClientSession::AfterReplies() {
     return;
   }
   ready_owed_ = 0;
+  if (unnamed_ != nullptr) unnamed_->Settle(tracker.answered());
   if (request_open_ && !tracker.unsynced()) {
     request_open_ = false;
     ++pool_.stats().query_count;
@@ -266,13 +282,13 @@ void ClientSession::AfterReplies() {
     ConsumeHeldInput();
     return;
   }
-  if (!tracker.Idle() || !scanner_.AtBoundary()) return;
+  if (!tracker.Idle() || !scanner_.AtBoundary() || resets_ != nullptr) return;
   if (end_with_ != nullptr) {
     const Error error = *end_with_;
     Fatal(error);
     return;
   }
-  if (!SessionMode() && pin_reason_.empty()) GiveServerBack();
+  if (!SessionMode() && PinReason().empty()) GiveServerBack();
 }
 
 void ClientSession::ServerBroken(const Error& error) {

@@ -112,6 +112,11 @@ void Resets::Set(const std::string& name) {
 
 Resets FindResets(std::string_view text, StringSyntax syntax) {
   Resets resets;
+  FindResets(text, syntax, resets);
+  return resets;
+}
+
+void FindResets(std::string_view text, StringSyntax syntax, Resets& resets) {
   Lexer lexer(text, syntax);
   Token token = lexer.Next();
   Words words(lexer, token);
@@ -126,7 +131,6 @@ Resets FindResets(std::string_view text, StringSyntax syntax) {
     while (!words.AtEnd()) words.Skip();
     if (token.kind == TokenKind::kSemicolon) token = lexer.Next();
   }
-  return resets;
 }
 
 }  // namespace pglynx::sql

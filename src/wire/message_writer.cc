@@ -96,4 +96,38 @@ void AppendClose(std::string& out, char kind, std::string_view name) {
   AppendCString(out, name);
 }
 
+void AppendDescribe(std::string& out, char kind, std::string_view name) {
+  const MessageScope message(out, 'D');
+  out += kind;
+  AppendCString(out, name);
+}
+
+void AppendRun(std::string& out, std::string_view name, std::string_view sql) {
+  {
+    const MessageScope parse(out, 'P');
+    AppendCString(out, name);
+    AppendCString(out, sql);
+    AppendU16(out, 0);  // parameter types
+  }
+  {
+    const MessageScope bind(out, 'B');
+    AppendCString(out, name);
+    AppendCString(out, name);
+    AppendU16(out, 0);  // parameter formats
+    AppendU16(out, 0);  // parameters
+    AppendU16(out, 0);  // result formats
+  }
+  {
+    const MessageScope execute(out, 'E');
+    AppendCString(out, name);
+    AppendU32(out, 0);  // all rows
+  }
+  AppendClose(out, 'P', name);
+  AppendClose(out, 'S', name);
+}
+
+void AppendSync(std::string& out) {
+  const MessageScope message(out, 'S');
+}
+
 }  // namespace pglynx::wire

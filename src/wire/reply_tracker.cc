@@ -26,6 +26,7 @@ void ReplyTracker::Sent(Request request) {
       return;
     }
     unsynced_ = false;
+    skippable_ = false;
     skipping_ = false;
     queue_.push_back(request);
     return;
@@ -41,10 +42,14 @@ void ReplyTracker::Sent(Request request) {
   }
   if (copy_in_) doubtful_ = true;
   unsynced_ = !EndsWithReady(request);
+  skippable_ = skippable_ || unsynced_;
   queue_.push_back(request);
 }
 
 ReplyTracker::Verdict ReplyTracker::Reply(char type, char status) {
+  if (type != 'Z' && type != 'E' && !empty() && queue_[first_] == Request::kHiddenRestore) {
+    return Verdict::kSwallow;
+  }
   switch (type) {
     case 'Z':
       return OnReady(status);
@@ -58,8 +63,9 @@ ReplyTracker::Verdict ReplyTracker::Reply(char type, char status) {
         Pop();
         return Verdict::kSwallow;
       }
-      if (!empty() && queue_[first_] == Request::kNamedParse) {
-        return Complete(Request::kNamedParse);
+      if (!empty() &&
+          (queue_[first_] == Request::kNamedParse || queue_[first_] == Request::kParseAgain)) {
+        return Complete(queue_[first_]);
       }
       return Complete(Request::kParse);
     case '2':
@@ -94,6 +100,7 @@ ReplyTracker::Verdict ReplyTracker::OnReady(char status) {
   const bool hidden = HeadIsHidden();
   copy_in_ = false;
   Pop();
+  if (empty()) skippable_ = false;
   return hidden ? Verdict::kSwallow : Verdict::kForward;
 }
 
@@ -126,21 +133,18 @@ ReplyTracker::Verdict ReplyTracker::OnCopyIn() {
   }
   // Strike out every Sync up to this COPY's end, if that was sent already.
   copy_in_ = true;
-  size_t kept = first_ + 1;
-  for (size_t at = first_ + 1; at < queue_.size(); ++at) {
-    const Request request = queue_[at];
-    if (copy_in_ && request == Request::kSync) {
+  for (size_t at = first_ + 1; at < queue_.size() && copy_in_; ++at) {
+    Request& request = queue_[at];
+    if (request == Request::kSync) {
       sync_ignored_ = true;
-      continue;
-    }
-    if (copy_in_ && request == Request::kCopyEnd) {
+      request = Request::kIgnored;
+    } else if (request == Request::kCopyEnd) {
       copy_in_ = false;
-      continue;
+      request = Request::kIgnored;
+    } else if (request != Request::kIgnored) {
+      doubtful_ = true;
     }
-    if (copy_in_) doubtful_ = true;
-    queue_[kept++] = request;
   }
-  queue_.resize(kept);
   if (queue_[first_] == Request::kExecute) {
     bool ended = false;
     for (size_t at = first_ + 1; at < queue_.size(); ++at) ended |= EndsWithReady(queue_[at]);
@@ -173,8 +177,11 @@ ReplyTracker::Verdict ReplyTracker::CompleteClose() {
 
 void ReplyTracker::Pop() {
   sync_ignored_ = false;
-  ++first_;
-  while (first_ < queue_.size() && queue_[first_] == Request::kCopyEnd) ++first_;
+  Advance();
+  while (first_ < queue_.size() &&
+         (queue_[first_] == Request::kCopyEnd || queue_[first_] == Request::kIgnored)) {
+    Advance();
+  }
   if (first_ == queue_.size()) {
     queue_.clear();
     first_ = 0;
@@ -185,19 +192,18 @@ void ReplyTracker::Pop() {
 }
 
 void ReplyTracker::StrikeOutToSync() {
-  for (; !empty() && queue_[first_] != Request::kSync; ++first_) {
+  struck_.first = answered_;
+  for (; !empty() && queue_[first_] != Request::kSync; Advance()) {
     const Request request = queue_[first_];
     struck_.statements += request == Request::kNamedParse || request == Request::kParseAsClose ||
-                                  request == Request::kNamedClose
+                                  request == Request::kParseAgain || request == Request::kNamedClose
                               ? 1
                               : 0;
     struck_.server_parses +=
         request == Request::kNamedParse || request == Request::kHiddenParse ? 1 : 0;
     struck_.denied += request == Request::kDeniedQuery || request == Request::kDeniedParse ? 1 : 0;
-    struck_.unnamed_parses += request == Request::kParse ? 1 : 0;
-    struck_.hidden_unnamed +=
-        request == Request::kHiddenUnnamedParse || request == Request::kHiddenClose ? 1 : 0;
   }
+  struck_.end = answered_;
   if (!empty()) return;
   queue_.clear();
   first_ = 0;

@@ -232,6 +232,7 @@ void FakeClient::OnError(std::string_view body) {
   Batch& batch = batches_.front();
   if (batch.is_empty) {
     batch.is_empty = false;
+    model_.DropUnnamed();
     if (!IsTolerated(error->sqlstate)) Complain("an empty Query failed with " + error->sqlstate);
     return;
   }

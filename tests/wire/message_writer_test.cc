@@ -64,6 +64,14 @@ TEST_CASE("Messages have the layout of the manual") {
   CHECK(Written([](std::string& out) { AppendParse(out, "s", "SELECT 1\0\0\0"sv); }) ==
         "P\0\0\0\x11s\0SELECT 1\0\0\0"sv);
   CHECK(Written([](std::string& out) { AppendClose(out, 'S', "s"); }) == "C\0\0\0\7Ss\0"sv);
+  CHECK(Written([](std::string& out) { pglynx::wire::AppendDescribe(out, 'S', "s"); }) ==
+        "D\0\0\0\7Ss\0"sv);
+  CHECK(Written([](std::string& out) { pglynx::wire::AppendSync(out); }) == "S\0\0\0\4"sv);
+  CHECK(Written([](std::string& out) { pglynx::wire::AppendRun(out, "s", "SET a TO b"); }) ==
+        "P\0\0\0\x13s\0SET a TO b\0\0\0"
+        "B\0\0\0\x0es\0s\0\0\0\0\0\0\0"
+        "E\0\0\0\x0as\0\0\0\0\0"
+        "C\0\0\0\7Ps\0C\0\0\0\7Ss\0"sv);
 }
 
 TEST_CASE("Errors and notices carry their fields, and only those that have text") {

@@ -193,6 +193,10 @@ TEST_CASE("ReplyTracker swallows the answers to requests of the pooler") {
        {To(Request::kHiddenClose), To(Request::kParse), To(Request::kSync), From('3', kSwallow),
         From('1'), Ready()},
        End::kIdle},
+      {"a parse for its error alone",
+       {To(Request::kParseAgain), To(Request::kHiddenClose), To(Request::kSync), From('1'),
+        From('3', kSwallow), Ready()},
+       End::kIdle},
       {"close in place of a parse",
        {To(Request::kParseAsClose), To(Request::kSync), From('3', Verdict::kAsParseComplete),
         Ready()},
@@ -217,7 +221,8 @@ TEST_CASE("ReplyTracker tells the failure of a request of the pooler") {
         From('E', kSwallow), Ready('E', kSwallow)},
        End::kQuiet},
       {"restore succeeds",
-       {To(Request::kHiddenRestore), From('C', kSwallow), Ready('I', kSwallow)},
+       {To(Request::kHiddenRestore), From('1', kSwallow), From('2', kSwallow), From('C', kSwallow),
+        From('3', kSwallow), From('3', kSwallow), Ready('I', kSwallow)},
        End::kIdle},
   });
 }
@@ -278,12 +283,13 @@ TEST_CASE("ReplyTracker counts what an error has struck out, once") {
   Play(tracker, {To(Request::kBind), To(Request::kNamedParse), To(Request::kHiddenParse),
                  To(Request::kHiddenUnnamedParse), To(Request::kParse), To(Request::kParseAsClose),
                  To(Request::kNamedClose), To(Request::kHiddenClose), To(Request::kClose),
-                 To(Request::kSync), To(Request::kNamedParse), To(Request::kSync), From('E')});
+                 To(Request::kParseAgain), To(Request::kSync), To(Request::kNamedParse),
+                 To(Request::kSync), From('E')});
   const ReplyTracker::Struck struck = tracker.TakeStruck();
-  CHECK(struck.statements == 3);
+  CHECK(struck.statements == 4);
   CHECK(struck.server_parses == 2);
-  CHECK(struck.unnamed_parses == 1);
-  CHECK(struck.hidden_unnamed == 2);
+  CHECK(struck.first == 0);
+  CHECK(struck.end == 10);
   CHECK(tracker.TakeStruck().statements == 0);
   CHECK(tracker.TakeStruck().server_parses == 0);
   Play(tracker, {Ready(), From('1'), Ready()});
@@ -295,20 +301,14 @@ TEST_CASE("ReplyTracker counts the failed request itself, and not what was done 
     Request request;
     uint32_t statements;
     uint32_t server_parses;
-    uint32_t unnamed_parses;
-    uint32_t hidden_unnamed;
     Verdict verdict = Verdict::kForward;
   };
   const Counted cases[] = {
-      {Request::kNamedParse, 1, 1, 0, 0},
-      {Request::kParse, 0, 0, 1, 0},
-      {Request::kHiddenParse, 0, 1, 0, 0},
-      {Request::kHiddenUnnamedParse, 0, 0, 0, 1},
-      {Request::kNamedClose, 1, 0, 0, 0},
-      {Request::kParseAsClose, 1, 0, 0, 0},
-      {Request::kBind, 0, 0, 0, 0},
-      {Request::kExecute, 0, 0, 0, 0},
-      {Request::kDeniedParse, 0, 0, 0, 0, Verdict::kReplaceError},
+      {Request::kNamedParse, 1, 1},  {Request::kParse, 0, 0},
+      {Request::kHiddenParse, 0, 1}, {Request::kHiddenUnnamedParse, 0, 0},
+      {Request::kNamedClose, 1, 0},  {Request::kParseAsClose, 1, 0},
+      {Request::kParseAgain, 1, 0},  {Request::kBind, 0, 0},
+      {Request::kExecute, 0, 0},     {Request::kDeniedParse, 0, 0, Verdict::kReplaceError},
   };
   for (const Counted& c : cases) {
     CAPTURE(static_cast<int>(c.request));
@@ -318,9 +318,46 @@ TEST_CASE("ReplyTracker counts the failed request itself, and not what was done 
     const ReplyTracker::Struck struck = tracker.TakeStruck();
     CHECK(struck.statements == c.statements);
     CHECK(struck.server_parses == c.server_parses);
-    CHECK(struck.unnamed_parses == c.unnamed_parses);
-    CHECK(struck.hidden_unnamed == c.hidden_unnamed);
+    CHECK(struck.first == 1);
+    CHECK(struck.end == 2);
   }
+}
+
+TEST_CASE("ReplyTracker numbers requests in the order sent, whatever becomes of them") {
+  ReplyTracker tracker;
+  CHECK(tracker.next_number() == 0);
+  Play(tracker,
+       {To(Request::kBind), To(Request::kExecute), To(Request::kSync), To(Request::kQuery)});
+  CHECK(tracker.answered() == 0);
+  CHECK(tracker.next_number() == 4);
+  Play(tracker, {From('2'), From('G')});  // the Sync is in the COPY now
+  CHECK(tracker.answered() == 1);
+  CHECK(tracker.next_number() == 4);
+
+  ReplyTracker copy;
+  Play(copy, {To(Request::kExecute), To(Request::kSync), From('G'), To(Request::kCopyEnd),
+              To(Request::kSync), To(Request::kQuery)});
+  const uint64_t next = copy.next_number();
+  Play(copy, {From('C'), Ready(), From('C'), Ready()});
+  CHECK(copy.answered() == next);
+  CHECK(copy.Idle());
+}
+
+TEST_CASE("ReplyTracker knows what an error before it would make the server skip") {
+  ReplyTracker tracker;
+  CHECK_FALSE(tracker.skippable());
+  Play(tracker, {To(Request::kQuery)});
+  CHECK_FALSE(tracker.skippable());
+  Play(tracker, {To(Request::kParse)});
+  CHECK(tracker.skippable());
+  Play(tracker, {To(Request::kQuery)});  // skipped too, and does not end the skipping
+  CHECK(tracker.skippable());
+  Play(tracker, {To(Request::kSync)});
+  CHECK_FALSE(tracker.skippable());
+
+  ReplyTracker answered;
+  Play(answered, {To(Request::kParse), To(Request::kQuery), From('1'), From('C'), Ready()});
+  CHECK_FALSE(answered.skippable());
 }
 
 TEST_CASE("ReplyTracker strikes nothing out for the error of a simple query") {

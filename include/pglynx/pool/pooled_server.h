@@ -18,6 +18,7 @@
 #include "pglynx/core/scheduler.h"
 #include "pglynx/core/time.h"
 #include "pglynx/pool/parameters.h"
+#include "pglynx/pool/revertible.h"
 #include "pglynx/pool/snapshot.h"
 #include "pglynx/pool/statements.h"
 #include "pglynx/wire/frame_scanner.h"
@@ -32,6 +33,8 @@ class ServerUser {
   // Bytes from the server, in the loop's read block; may be changed in place.
   virtual void OnServerData(std::span<char> bytes) = 0;
   virtual void OnServerDrained() = 0;
+  // No cancel request for this connection is on its way any more.
+  virtual void OnServerCancelsDone() {}
   // The connection is gone and closed; the lease is to be destroyed.
   virtual void OnServerClosed(const Error& cause) = 0;
 };
@@ -40,8 +43,12 @@ class ServerUser {
 struct ServerMemory {
   ParameterRef parameters;  // settings in force; kUnknownValue where that is not known
   ServerStatements statements;
-  uint64_t unnamed_statement_of = 0;  // client whose unnamed statement it holds; 0: none
-  uint64_t unnamed_statement_version = 0;
+  // The unnamed prepared statement that it holds.
+  struct Unnamed {
+    uint64_t client = 0;   // whose; 0: there is none
+    uint64_t version = 0;  // that client's number for it
+  };
+  Revertible<Unnamed> unnamed;
   // Whose sequence values currval and lastval would show: a client, nobody (0) or several.
   static constexpr uint64_t kSeveral = ~uint64_t{0};
   uint64_t sequences_of = 0;
@@ -98,6 +105,13 @@ class PooledServer : public Deletable, public ListNode<PooledServer> {
   // Every message that has begun to arrive has ended.
   [[nodiscard]] bool AtMessageBoundary() const { return scanner_.AtBoundary() && held_.empty(); }
   ServerMemory& memory() { return memory_; }
+  // The next request replaces the server's unnamed prepared statement: with that client's
+  // `version`, or with none where that is 0. Every Query does the latter.
+  void NoteUnnamed(uint64_t client, uint64_t version) {
+    const Reach reach = tracker_.skippable() ? Reach::kMayBeSkipped : Reach::kCertain;
+    memory_.unnamed.Change(tracker_.next_number(), memory_.statements.batch(), reach) = {
+        .client = version == 0 ? 0 : client, .version = version};
+  }
   [[nodiscard]] uint64_t id() const { return id_; }
 
   // The pool's own notes.

@@ -111,6 +111,7 @@ class ServerStatements {
   }
   // A Sync was sent: what follows is not skipped by an error before it.
   void NextBatch() { ++batch_; }
+  [[nodiscard]] uint64_t batch() const { return batch_; }
   // A Parse of it was sent. Forgotten again by Undo() if the server never did it.
   void Sent(uint64_t id);
   // The oldest Parse sent is done: returns its id, 0 if none was sent.

@@ -30,5 +30,7 @@ struct Resets {
 };
 
 Resets FindResets(std::string_view text, StringSyntax syntax);
+// The same for a text that runs behind what `resets` was found in.
+void FindResets(std::string_view text, StringSyntax syntax, Resets& resets);
 
 }  // namespace pglynx::sql

@@ -61,5 +61,10 @@ void AppendQuery(std::string& out, std::string_view sql);
 // `parameters_tail`: what follows the query in Parse, the count and the type OIDs.
 void AppendParse(std::string& out, std::string_view name, std::string_view sql_and_tail);
 void AppendClose(std::string& out, char kind, std::string_view name);
+void AppendDescribe(std::string& out, char kind, std::string_view name);
+// Parse, Bind, Execute and Close of one statement without parameters or rows, under `name` for
+// statement and portal, so that the session's unnamed ones stay. No Sync.
+void AppendRun(std::string& out, std::string_view name, std::string_view sql);
+void AppendSync(std::string& out);
 
 }  // namespace pglynx::wire

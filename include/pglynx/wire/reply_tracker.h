@@ -35,14 +35,16 @@ enum class Request : uint8_t {
   kClose,
   kNamedClose,          // a Close of a named statement; counted in Struck
   kCopyEnd,             // CopyDone or CopyFail: has no reply of its own
+  kIgnored,             // the tracker's own note: a request that turned out to have no reply
   kHiddenQuery,         // a Query of ours: everything it answers is swallowed
-  kHiddenRestore,       // the same, but it may fail in a transaction that has failed already
+  kHiddenRestore,       // a batch of ours with its Sync, which may fail in a failed transaction
   kHiddenParse,         // a Parse of ours: ParseComplete is swallowed
   kHiddenUnnamedParse,  // the same for the unnamed statement
   kHiddenClose,         // a Close of ours: CloseComplete is swallowed
   kDeniedQuery,         // a Query of ours that must fail, in place of one that is refused here
   kDeniedParse,         // the same for an extended message
   kParseAsClose,        // a Close sent in place of a Parse: CloseComplete is shown as ParseComplete
+  kParseAgain,          // a Parse of what the server holds already, for the error it may meet
 };
 
 class ReplyTracker {
@@ -64,11 +66,12 @@ class ReplyTracker {
   // What an error has struck out, the failed request included: work that the server never
   // did or undid. Counted since the last call of TakeStruck().
   struct Struck {
-    uint32_t statements = 0;      // kNamedParse, kParseAsClose, kNamedClose
-    uint32_t server_parses = 0;   // kNamedParse, kHiddenParse
-    uint32_t unnamed_parses = 0;  // kParse
-    uint32_t hidden_unnamed = 0;  // kHiddenUnnamedParse, kHiddenClose
-    uint32_t denied = 0;          // kDeniedQuery, kDeniedParse
+    uint32_t statements = 0;     // kNamedParse, kParseAsClose, kParseAgain, kNamedClose
+    uint32_t server_parses = 0;  // kNamedParse, kHiddenParse
+    uint32_t denied = 0;         // kDeniedQuery, kDeniedParse
+    // Numbers of the requests: `first` failed, those behind it and before `end` were skipped.
+    uint64_t first = 0;
+    uint64_t end = 0;
   };
   Struck TakeStruck() {
     const Struck struck = struck_;
@@ -99,6 +102,10 @@ class ReplyTracker {
 
   [[nodiscard]] bool empty() const { return first_ == queue_.size(); }
   [[nodiscard]] size_t outstanding() const { return queue_.size() - first_; }
+  // Requests are numbered in the order sent. The number of the next one to be sent.
+  [[nodiscard]] uint64_t next_number() const { return answered_ + outstanding(); }
+  // The number of the request that the next reply answers: all before it are done.
+  [[nodiscard]] uint64_t answered() const { return answered_; }
   // The request that the next reply answers. Precondition: !empty().
   [[nodiscard]] Request head() const { return queue_[first_]; }
   // ReadyForQuery's last byte: 'I', 'T' or 'E'.
@@ -106,6 +113,8 @@ class ReplyTracker {
   [[nodiscard]] bool copy_in() const { return copy_in_; }
   [[nodiscard]] bool unsynced() const { return unsynced_; }
   [[nodiscard]] bool doubtful() const { return doubtful_; }
+  // An error in what was sent before may make the server skip what is sent now.
+  [[nodiscard]] bool skippable() const { return skippable_; }
   // The server discards what it is sent until the next Sync.
   [[nodiscard]] bool skipping() const { return skipping_; }
   // The connection can no longer be trusted, for a reason seen elsewhere.
@@ -117,6 +126,10 @@ class ReplyTracker {
   Verdict OnCopyIn();
   Verdict Complete(Request expected);
   Verdict CompleteClose();
+  void Advance() {
+    ++first_;
+    ++answered_;
+  }
   void Pop();
   void StrikeOutToSync();
 
@@ -124,11 +137,13 @@ class ReplyTracker {
   // so that a connection between requests holds only its first small block.
   std::vector<Request> queue_;
   size_t first_ = 0;
+  uint64_t answered_ = 0;  // requests that have left the queue at its front
   Struck struck_;
   char status_ = 'I';
-  bool unsynced_ = false;  // extended messages were sent and no Sync behind them
-  bool skipping_ = false;  // an error was seen and its Sync has not been sent
-  bool copy_in_ = false;   // the server reads CopyData and ignores Sync
+  bool unsynced_ = false;   // extended messages were sent and no Sync behind them
+  bool skippable_ = false;  // extended messages were sent and no Sync behind them, nor answered
+  bool skipping_ = false;   // an error was seen and its Sync has not been sent
+  bool copy_in_ = false;    // the server reads CopyData and ignores Sync
   bool doubtful_ = false;
   // A Sync was taken for one that the running COPY swallows. If that COPY fails the server
   // may have read it as the end of its skipping, or not: that cannot be told from here.
