@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Installs what is missing from Debian's packages (Debian 12 and 13), as root or through sudo.
 #
-#   packaging/install-deps.sh [--build] [--test] [--postgres]
+#   packaging/install-deps.sh [--build] [--test] [--postgres] [--fuzz]
 #
 #   --build      what the program is built with
 #   --test       what its tests need, PostgreSQL included
 #   --postgres   a PostgreSQL server, unless one that is new enough is there
+#   --fuzz       clang with libFuzzer, for the preset fuzz
 #
-# No option means all of it. Nothing is asked of the network when nothing is missing.
+# No option means --build --test. Nothing is asked of the network when nothing is missing.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -21,12 +22,13 @@ readonly build_packages=(
   libuv1-dev libtomlplusplus-dev libfmt-dev libspdlog-dev libssl-dev libcli11-dev libsystemd-dev
 )
 readonly test_packages=(catch2 libpq-dev python3)
+readonly fuzz_packages=(clang-19 libclang-rt-19-dev)
 # Checks that need these skip themselves with a reason where a release lacks the package.
 # systemd is there for systemd-analyze; it does not become the init system.
 readonly optional_packages=(clang-format-19 shellcheck systemd)
 
 usage() {
-  sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+  sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
 }
 
 is_installed() {
@@ -91,20 +93,22 @@ missing_required() {
   local packages=()
   if [[ $build == yes ]]; then packages+=("${build_packages[@]}"); fi
   if [[ $test == yes ]]; then packages+=("${test_packages[@]}"); fi
+  if [[ $fuzz == yes ]]; then packages+=("${fuzz_packages[@]}"); fi
   missing_of "${packages[@]}"
   if [[ $postgres == yes ]] && ! find_postgres >/dev/null; then echo postgresql; fi
 }
 
 main() {
-  local build=no test=no postgres=no option required optional=''
+  local build=no test=no postgres=no fuzz=no option required optional=''
   [[ $# -gt 0 ]] || set -- --build --test
   for option in "$@"; do
     case $option in
       --build) build=yes ;;
       --test) test=yes postgres=yes ;;
       --postgres) postgres=yes ;;
+      --fuzz) fuzz=yes ;;
       -h | --help) usage && exit 0 ;;
-      *) die "unknown option $option; allowed are --build, --test and --postgres" ;;
+      *) die "unknown option $option; allowed are --build, --test, --postgres and --fuzz" ;;
     esac
   done
   if ! have dpkg-query || ! have apt-get; then

@@ -38,6 +38,7 @@ std::optional<std::string> ParseHost(std::string_view text) {
   const bool bracketed = text.size() > 2 && text.front() == '[' && text.back() == ']';
   if (bracketed) text = text.substr(1, text.size() - 2);
   if (text.empty() || text.size() > kHostBytesMax) return std::nullopt;
+  if (text.find('\0') != std::string_view::npos) return std::nullopt;  // inet_pton stops there
   std::string host(text);
   if (bracketed || text.find(':') != std::string_view::npos) {
     if (!IsIpv6(host)) return std::nullopt;
@@ -52,7 +53,7 @@ std::optional<std::string> ParseHost(std::string_view text) {
 }
 
 bool IsSocketDirectory(std::string_view text) {
-  return text.starts_with('/') &&
+  return text.starts_with('/') && text.find('\0') == std::string_view::npos &&
          text.size() + kLongestSocketFile.size() < sizeof(sockaddr_un::sun_path);
 }
 

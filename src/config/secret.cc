@@ -1,6 +1,5 @@
 #include "config/secret.h"
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -8,7 +7,7 @@
 
 #include "config/expand.h"
 #include "config/file_text.h"
-#include "config/units.h"
+#include "pglynx/auth/scram.h"
 
 namespace pglynx::config {
 
@@ -16,50 +15,12 @@ namespace {
 
 constexpr std::string_view kMd5Prefix = "md5";
 constexpr size_t kMd5HexDigits = 32;
-constexpr std::string_view kScramPrefix = "SCRAM-SHA-256$";
-constexpr size_t kScramKeyBytes = 32;
-constexpr int64_t kScramIterationsMax = 10'000'000;
 constexpr size_t kSecretFileBytesMax = 4096;
 
 // PostgreSQL writes md5 secrets in lower case and takes others for plain passwords.
 bool IsMd5(std::string_view text) {
   return text.size() == kMd5Prefix.size() + kMd5HexDigits && text.starts_with(kMd5Prefix) &&
          text.find_first_not_of("0123456789abcdef", kMd5Prefix.size()) == std::string_view::npos;
-}
-
-bool IsBase64Byte(char byte) {
-  return (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') ||
-         (byte >= '0' && byte <= '9') || byte == '+' || byte == '/';
-}
-
-// The number of bytes that a padded base64 text stands for; nothing if it is none.
-std::optional<size_t> Base64Bytes(std::string_view text) {
-  if (text.empty() || text.size() % 4 != 0) return std::nullopt;
-  size_t padding = 0;
-  while (padding < 2 && text[text.size() - 1 - padding] == '=') ++padding;
-  const std::string_view digits = text.substr(0, text.size() - padding);
-  if (!std::all_of(digits.begin(), digits.end(), IsBase64Byte)) return std::nullopt;
-  return text.size() / 4 * 3 - padding;
-}
-
-// Cuts `text` at `separator`, returns what is before it; nothing if there is none.
-std::optional<std::string_view> CutAt(std::string_view& text, char separator) {
-  const size_t end = text.find(separator);
-  if (end == std::string_view::npos) return std::nullopt;
-  const std::string_view before = text.substr(0, end);
-  text.remove_prefix(end + 1);
-  return before;
-}
-
-// "<iterations>:<salt>$<stored key>:<server key>"; see pg_authid in the PostgreSQL manual.
-bool IsVerifierBody(std::string_view body) {
-  const auto iterations = CutAt(body, ':');
-  const auto salt = iterations ? CutAt(body, '$') : std::nullopt;
-  const auto stored_key = salt ? CutAt(body, ':') : std::nullopt;
-  if (!stored_key) return false;
-  const std::optional<int64_t> count = ParseInteger(*iterations);
-  return count && *count >= 1 && *count <= kScramIterationsMax && Base64Bytes(*salt) &&
-         Base64Bytes(*stored_key) == kScramKeyBytes && Base64Bytes(body) == kScramKeyBytes;
 }
 
 std::optional<std::string> FileSecret(KeyReader& reader, const std::string& key) {
@@ -131,15 +92,11 @@ Result<Secret> ClassifySecret(std::string text) {
     return Error{ErrorCode::kConfigFile, "the secret holds a NUL"};
   }
   if (IsMd5(text)) return Secret{Secret::Kind::kMd5, std::move(text)};
-  if (!text.starts_with(kScramPrefix)) return Secret{Secret::Kind::kPlain, std::move(text)};
-  if (!IsVerifierBody(std::string_view(text).substr(kScramPrefix.size()))) {
-    return Error{
-        ErrorCode::kConfigFile,
-        fmt::format("the SCRAM verifier is broken; its form is "
-                    "SCRAM-SHA-256$<iterations>:<salt>$<stored key>:<server key> with 1 to "
-                    "{} iterations, the rest in base64, the keys of {} bytes",
-                    kScramIterationsMax, kScramKeyBytes)};
+  if (!auth::LooksLikeScramVerifier(text)) {
+    return Secret{Secret::Kind::kPlain, std::move(text)};
   }
+  const Result<auth::ScramVerifier> verifier = auth::ScramVerifier::Parse(text);
+  if (!verifier) return Error{ErrorCode::kConfigFile, verifier.error().detail};
   return Secret{Secret::Kind::kScram, std::move(text)};
 }
 

@@ -80,6 +80,9 @@ TEST_CASE("ParseHost takes addresses and names, and nothing else") {
   CHECK(IsSocketDirectory("/" + std::string(91, 'a')));
   CHECK_FALSE(IsSocketDirectory("/" + std::string(92, 'a')));
   CHECK_FALSE(IsSocketDirectory("tmp"));
+  // inet_pton stops at a NUL; found by fuzzing.
+  CHECK_FALSE(ParseHost(std::string("::1\0junk", 8)));
+  CHECK_FALSE(IsSocketDirectory(std::string("/run\0junk", 9)));
 }
 
 TEST_CASE("HostsOverlap is symmetric and knows the wildcards") {
