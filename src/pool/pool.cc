@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "pglynx/core/check.h"
+#include "pglynx/core/sabotage.h"
 
 namespace pglynx::pool {
 
@@ -21,6 +22,7 @@ void Lease::Release() {
   if (server_ == nullptr) return;
   PooledServer& server = *std::exchange(server_, nullptr);
   pool_->Release(server);
+  if (Planted(Sabotage::kDoubleRelease)) pool_->Release(server);
 }
 
 Pool::Pool(World world, PoolSettings settings) : world_(world), settings_(std::move(settings)) {}
@@ -106,6 +108,7 @@ void Pool::OnServerReady(PooledServer& server) {
   if (Waiter* waiter = waiters_.front()) {
     waiter->Unlink();
     ArmWaitTimer();
+    if (Planted(Sabotage::kLostWaiter)) return MakeIdle(server);
     stats_.wait_time += static_cast<uint64_t>((world_.loop.Now() - waiter->waiting_since).count());
     waiter->OnLease(Give(server, waiter->client_id()));
     return;
@@ -160,7 +163,8 @@ void Pool::LaunchForWaiters() {
     if (!waiters_.empty()) world_.loop.Arm(retry_timer_, retry_at_);
     return;
   }
-  while (logins_ < waiters_.size() && servers_.size() < settings_.pool_size) {
+  const size_t servers_max = settings_.pool_size + (Planted(Sabotage::kLimitOffByOne) ? 1 : 0);
+  while (logins_ < waiters_.size() && servers_.size() < servers_max) {
     // After a failure one login probes; the others follow when it succeeds.
     if (last_failure_.has_value() && logins_ > 0) return;
     std::unique_ptr<PooledServer> server = world_.launcher.Launch(*this, world_.ids.Take());

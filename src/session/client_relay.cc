@@ -6,6 +6,7 @@
 
 #include "pglynx/core/bytes.h"
 #include "pglynx/core/check.h"
+#include "pglynx/core/sabotage.h"
 #include "pglynx/session/session_table.h"
 #include "pglynx/wire/message_writer.h"
 #include "session/client_session.h"
@@ -188,7 +189,9 @@ void ClientSession::PrepareServer() {
   WriteBatch& batch = table_.scratch().to_server;
   if (!(memory.parameters == wanted_)) {
     std::string& sql = batch.NewOwned();
-    const int messages = pool::AppendParameterChanges(sql, *memory.parameters, *wanted_);
+    const int messages = Planted(Sabotage::kStateLeak)
+                             ? 0
+                             : pool::AppendParameterChanges(sql, *memory.parameters, *wanted_);
     for (int i = 0; i < messages; ++i) tracker.Sent(Request::kHiddenQuery);
     batch.AddOwned(sql);
     lease_->NoteUnnamed(id_, 0);  // a Query drops it

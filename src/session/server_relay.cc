@@ -4,6 +4,7 @@
 
 #include "pglynx/core/bytes.h"
 #include "pglynx/core/check.h"
+#include "pglynx/core/sabotage.h"
 #include "pglynx/session/session_table.h"
 #include "pglynx/wire/message_writer.h"
 #include "session/client_session.h"
@@ -80,7 +81,8 @@ void ClientSession::ForwardToClient() {
   batch.CloseOwned();
   if (!batch.empty() && state_ != State::kDraining) {
     pool_.stats().bytes_sent += batch.bytes();
-    stream_->Write(batch.chunks());
+    ClientSession& receiver = Planted(Sabotage::kReplySwap) ? table_.OtherThan(*this) : *this;
+    receiver.stream_->Write(batch.chunks());
     if (lease_ && stream_->pending_bytes() > net::Stream::kHighWatermark && !server_paused_) {
       server_paused_ = true;
       lease_->PauseReading();

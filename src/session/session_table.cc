@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "pglynx/core/sabotage.h"
 #include "session/client_login.h"
 #include "session/client_session.h"
 #include "session/relay_scratch.h"
@@ -85,6 +86,13 @@ void SessionTable::Remove(ClientSession& session) {
   if (sessions_.empty() && on_empty_) on_empty_();
 }
 
+ClientSession& SessionTable::OtherThan(ClientSession& session) {
+  auto found = sessions_.find(session.id());
+  if (found == sessions_.end()) return session;  // it is ending
+  if (++found == sessions_.end()) found = sessions_.begin();
+  return *found->second;
+}
+
 void SessionTable::OnTrim() {
   ended_since_trim_ = 0;
   malloc_trim(0);
@@ -107,11 +115,14 @@ void SessionTable::FinishLogin(uint64_t id) {
 }
 
 void SessionTable::Cancel(uint32_t pid, std::string_view secret, std::function<void()> done) {
-  const auto found = by_cancel_pid_.find(pid);
+  auto found = by_cancel_pid_.find(pid);
   if (found == by_cancel_pid_.end() ||
       !EqualInConstantTime(found->second->cancel_secret(), secret)) {
     done();
     return;
+  }
+  if (Planted(Sabotage::kWrongCancel) && ++found == by_cancel_pid_.end()) {
+    found = by_cancel_pid_.begin();
   }
   found->second->OnCancelRequest(std::move(done));
 }

@@ -58,6 +58,8 @@ class SessionTable final : public net::AcceptListener {
   uint32_t NewCancelKey(size_t secret_bytes, std::string& secret);
   void Add(std::unique_ptr<ClientSession> session);
   void Remove(ClientSession& session);
+  // Another client if there is one; for Sabotage::kReplySwap alone.
+  ClientSession& OtherThan(ClientSession& session);
   void Remove(ClientLogin& login);
   // A login said what it wants, or has ended: it counts against max_client_conn meanwhile.
   void CountStarted(bool started);

@@ -21,6 +21,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "pglynx/core/sabotage.h"
+
 namespace pglynx::wire {
 
 enum class Request : uint8_t {
@@ -95,7 +97,8 @@ class ReplyTracker {
 
   // Nothing outstanding, no unfinished batch, no COPY, no doubt, and 'I'.
   [[nodiscard]] bool Idle() const {
-    return empty() && !unsynced_ && !copy_in_ && !doubtful_ && status_ == 'I';
+    return empty() && !unsynced_ && !copy_in_ && !doubtful_ &&
+           (status_ == 'I' || Planted(Sabotage::kLeaseInTransaction));
   }
   // Nothing outstanding and no unfinished batch, in whatever transaction state.
   [[nodiscard]] bool Quiet() const { return empty() && !unsynced_ && !copy_in_ && !doubtful_; }
