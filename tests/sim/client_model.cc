@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "pglynx/core/check.h"
-#include "sim/session_state.h"
+#include "sim/known_parameters.h"
 
 namespace pglynx::sim {
 namespace {
@@ -17,10 +17,11 @@ std::string Repeated(const Op& op) {
 }  // namespace
 
 std::string_view ClientModel::ExpectedError(const Op& op, Stage stage) const {
-  const bool refused = status_ == 'E' && !op.EndsTransaction();
+  const bool refused = status_ == 'E' && !op.LeavesFailure();
   if (stage == Stage::kParse) {
     if (op.kind == OpKind::kBadSyntax) return "42601";
     if (refused) return "25P02";
+    if (const std::string_view error = AnalysisError(op); !error.empty()) return error;
     return !op.statement.empty() && statements_.contains(op.statement) ? "42P05" : "";
   }
   if (stage == Stage::kBind) {
@@ -31,19 +32,40 @@ std::string_view ClientModel::ExpectedError(const Op& op, Stage stage) const {
   }
   if (op.kind == OpKind::kBadSyntax) return "42601";
   if (refused) return "25P02";
+  // A plan is made at Bind: its tables are looked up again and its constants are folded.
+  if (stage == Stage::kBind || stage == Stage::kStatement) {
+    if (const std::string_view error = AnalysisError(op); !error.empty()) return error;
+    if (op.kind == OpKind::kDivide) return "22012";
+  }
   if (stage != Stage::kExecute && stage != Stage::kStatement) return "";
   switch (op.kind) {
-    case OpKind::kDivide:
-      return "22012";
     case OpKind::kCreateTemp:
       return now_.tables.contains(op.name) ? "42P07" : "";
-    case OpKind::kInsert:
-    case OpKind::kReadTable:
     case OpKind::kDropTable:
       return now_.tables.contains(op.name) ? "" : "42P01";
+    case OpKind::kSavepoint:
+      return status_ == 'T' ? "" : "25P01";
+    case OpKind::kRelease:
+    case OpKind::kRollbackTo:
+      if (status_ == 'I') return "25P01";
+      return FindSavepoint(op.name) == savepoints_.size() ? "3B001" : "";
+    case OpKind::kDiscardAll:
+      return status_ == 'I' ? "" : "25001";
     default:
       return "";
   }
+}
+
+size_t ClientModel::FindSavepoint(std::string_view name) const {
+  for (size_t i = savepoints_.size(); i > 0; --i) {
+    if (savepoints_[i - 1].name == name) return i - 1;
+  }
+  return savepoints_.size();
+}
+
+std::string_view ClientModel::AnalysisError(const Op& op) const {
+  const bool looks_up = op.kind == OpKind::kInsert || op.kind == OpKind::kReadTable;
+  return looks_up && !now_.tables.contains(op.name) ? "42P01" : "";
 }
 
 std::vector<std::string> ClientModel::ExpectedRows(const Op& op) const {
@@ -54,6 +76,8 @@ std::vector<std::string> ClientModel::ExpectedRows(const Op& op) const {
       return std::vector<std::string>(op.rows, Repeated(op));
     case OpKind::kCopyOut:
       return std::vector<std::string>(op.rows, Repeated(op) + "\n");
+    case OpKind::kTryLock:
+      return {"t|" + op.marker};
     case OpKind::kSleep:
     case OpKind::kLock:
     case OpKind::kUnlockAll:
@@ -82,6 +106,16 @@ std::string ClientModel::ExpectedTag(const Op& op) const {
       return status_ == 'E' ? "ROLLBACK" : "COMMIT";
     case OpKind::kRollback:
       return "ROLLBACK";
+    case OpKind::kSavepoint:
+      return "SAVEPOINT";
+    case OpKind::kRelease:
+      return "RELEASE";
+    case OpKind::kRollbackTo:
+      return "ROLLBACK";
+    case OpKind::kDiscardAll:
+      return "DISCARD ALL";
+    case OpKind::kDeallocateAll:
+      return "DEALLOCATE ALL";
     case OpKind::kCreateTemp:
       return "CREATE TABLE";
     case OpKind::kInsert:
@@ -115,7 +149,7 @@ void ClientModel::Apply(const Op& op) {
     case OpKind::kSetLocal: {
       const KnownParameter* known = FindParameter(op.name);
       PGLYNX_CHECK(known != nullptr);
-      const std::optional<std::string> value = CanonicalValue(*known, op.value);
+      const std::optional<std::string> value = CanonicalValue(*known, op.value, Value(op.name));
       PGLYNX_CHECK(value.has_value());
       touched_[op.name] = true;
       if (op.kind == OpKind::kSetLocal) {
@@ -140,8 +174,30 @@ void ClientModel::Apply(const Op& op) {
     case OpKind::kRollback:
       if (op.kind == OpKind::kRollback || status_ == 'E') now_ = before_;
       local_.clear();
+      savepoints_.clear();
       status_ = 'I';
       implicit_ = false;
+      break;
+    case OpKind::kSavepoint:
+      savepoints_.push_back({op.name, now_, local_});
+      break;
+    case OpKind::kRelease:
+      savepoints_.resize(FindSavepoint(op.name));
+      break;
+    case OpKind::kRollbackTo:
+      savepoints_.resize(FindSavepoint(op.name) + 1);
+      now_ = savepoints_.back().before;
+      local_ = savepoints_.back().local;
+      status_ = 'T';
+      break;
+    case OpKind::kDiscardAll:
+      for (const auto& [name, value] : startup_) being_restored_.insert(name);
+      now_ = {};
+      before_ = {};
+      DropNamed();
+      break;
+    case OpKind::kDeallocateAll:
+      DropNamed();
       break;
     case OpKind::kCreateTemp:
       now_.tables[op.name];
@@ -160,9 +216,19 @@ void ClientModel::Apply(const Op& op) {
   }
 }
 
+void ClientModel::DropNamed() {
+  std::erase_if(statements_, [](const auto& statement) { return !statement.first.empty(); });
+}
+
+// An error undoes what came behind the last savepoint; the end of the block undoes the rest.
 void ClientModel::Fail() {
-  if (status_ == 'T' || implicit_) now_ = before_;
-  local_.clear();
+  if (status_ == 'T' && !savepoints_.empty()) {
+    now_ = savepoints_.back().before;
+    local_ = savepoints_.back().local;
+  } else {
+    if (status_ == 'T' || implicit_) now_ = before_;
+    local_.clear();
+  }
   implicit_ = false;
   if (status_ == 'T') status_ = 'E';
 }
@@ -184,7 +250,7 @@ void ClientModel::ParseFailed(const Op& op) {
 void ClientModel::SetStartup(std::string_view name, std::string_view value) {
   const KnownParameter* known = FindParameter(name);
   PGLYNX_CHECK(known != nullptr);
-  startup_[std::string(name)] = CanonicalValue(*known, value).value_or("");
+  startup_[std::string(name)] = CanonicalValue(*known, value, known->standard).value_or("");
   touched_[std::string(name)] = true;
 }
 

@@ -70,11 +70,22 @@ class ClientModel {
     std::map<std::string, std::string, std::less<>> settings;
     std::map<std::string, std::vector<std::string>, std::less<>> tables;
   };
+  struct SavedLevel {
+    std::string name;
+    Transactional before;
+    std::map<std::string, std::string, std::less<>> local;
+  };
+  // The innermost one of this name; the end: there is none.
+  [[nodiscard]] size_t FindSavepoint(std::string_view name) const;
+  void DropNamed();
+  // What parse analysis refuses; empty: nothing.
+  [[nodiscard]] std::string_view AnalysisError(const Op& op) const;
 
   std::map<std::string, std::string, std::less<>> startup_;
   Transactional now_;
   Transactional before_;  // at the transaction's beginning
   std::map<std::string, std::string, std::less<>> local_;
+  std::vector<SavedLevel> savepoints_;
   std::map<std::string, std::string, std::less<>> statements_;  // name → text
   std::map<std::string, bool, std::less<>> touched_;
   std::set<std::string, std::less<>> being_restored_;

@@ -67,8 +67,10 @@ class FakeClient::Canceler final : public net::ConnectListener, public net::Stre
 
 FakeClient::FakeClient(ClientWorld& world, ClientOptions options)
     : world_(world), options_(std::move(options)), number_(world.next_client++) {
-  for (const wire::StartupParameter& setting : options_.settings) {
-    model_.SetStartup(setting.name, setting.value);
+  for (const auto* settings : {&options_.option_settings, &options_.settings}) {
+    for (const wire::StartupParameter& setting : *settings) {
+      model_.SetStartup(setting.name, setting.value);
+    }
   }
 }
 
@@ -100,7 +102,7 @@ void FakeClient::Query(std::vector<Op> ops) {
   SendBatch(std::move(batch), bytes);
 }
 
-void FakeClient::Extended(std::vector<Op> ops) {
+void FakeClient::Extended(std::vector<Op> ops, BatchEnd end) {
   Batch batch;
   batch.extended = true;
   std::string bytes;
@@ -127,8 +129,15 @@ void FakeClient::Extended(std::vector<Op> ops) {
     wire::AppendClose(bytes, 'S', op.statement);
     batch.steps.push_back({Part::kClose, op});
   }
-  wire::MessageScope(bytes, 'S');
+  if (end == BatchEnd::kSync) wire::MessageScope(bytes, 'S');
+  if (end == BatchEnd::kFlush) wire::MessageScope(bytes, 'H');
   SendBatch(std::move(batch), bytes);
+}
+
+void FakeClient::SendSync() {
+  std::string bytes;
+  wire::MessageScope(bytes, 'S');
+  Send(bytes);
 }
 
 void FakeClient::FunctionCall() {
@@ -209,33 +218,74 @@ void FakeClient::Leave() {
 }
 
 void FakeClient::StopReading() {
-  if (stream_ != nullptr) stream_->Pause();
+  if (stream_ == nullptr || !reads_) return;
+  reads_ = false;
+  stream_->Pause();
+}
+
+void FakeClient::ResumeReading() {
+  if (stream_ == nullptr || reads_) return;
+  reads_ = true;
+  last_progress_ = world_.loop.Now();
+  stream_->Resume();
 }
 
 void FakeClient::CancelMine() {
   if (state_ != State::kReady) return;
   ++cancels_asked_;
+  SendCancel(cancel_pid_, cancel_secret_);
+}
+
+void FakeClient::SendCancel(uint32_t pid, std::string_view secret) {
   Remember('>', "cancel");
   std::string message;
-  wire::AppendCancelRequest(message, cancel_pid_, cancel_secret_);
+  wire::AppendCancelRequest(message, pid, secret);
   canceler_ = std::make_unique<Canceler>(world_, std::move(message));
 }
 
-// The rows of a COPY IN, in pieces that need not end with a row. In the extended protocol the
-// Sync behind Execute has been ignored, so another follows.
-void FakeClient::SendCopyData(const Batch& batch) {
-  const Op& op = batch.steps.front().op;
+// In pieces that need not end with a row.
+void FakeClient::SendCopyRows(const Op& op, uint32_t begin, uint32_t end) {
   std::string bytes;
   std::string rows;
-  for (uint32_t i = 0; i < op.rows; ++i) rows += op.marker + "\n";
+  for (uint32_t i = begin; i < end; ++i) rows += op.marker + "\n";
   constexpr size_t kPieceBytes = 37;
   for (size_t at = 0; at < rows.size(); at += kPieceBytes) {
     const wire::MessageScope message(bytes, 'd');
     bytes += rows.substr(at, kPieceBytes);
   }
-  wire::MessageScope(bytes, 'c');
+  Send(bytes);
+}
+
+// In the extended protocol the Sync behind Execute has been ignored, so another follows.
+void FakeClient::SendCopyEnd(const Batch& batch) {
+  std::string bytes;
+  if (copy_end_ == CopyEnd::kFail) {
+    const wire::MessageScope message(bytes, 'f');
+    wire::AppendCString(bytes, "the client gave up");
+  } else {
+    wire::MessageScope(bytes, 'c');
+  }
   if (batch.extended) wire::MessageScope(bytes, 'S');
   Send(bytes);
+}
+
+void FakeClient::SendCopyData(const Batch& batch) {
+  const Op& op = batch.steps.front().op;
+  copy_end_ = op.copy_end;
+  const bool holds = op.copy_end == CopyEnd::kHold;
+  SendCopyRows(op, 0, holds ? op.rows / 2 : op.rows);
+  if (holds) {
+    held_copy_ = op;
+  } else {
+    SendCopyEnd(batch);
+  }
+}
+
+void FakeClient::FinishCopy() {
+  if (!held_copy_.has_value() || batches_.empty()) return;
+  SendCopyRows(*held_copy_, held_copy_->rows / 2, held_copy_->rows);
+  SendCopyEnd(batches_.front());
+  held_copy_.reset();
 }
 
 std::string FakeClient::Reported(std::string_view name) const {

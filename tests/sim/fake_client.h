@@ -46,6 +46,10 @@ struct ClientOptions {
   std::string database = "app";
   std::string password = "secret";
   wire::StartupParameters settings = {};
+  // The same, but said in the parameter `options` as "-c name=value".
+  wire::StartupParameters option_settings = {};
+  // Sent as they are, and not in its model.
+  wire::StartupParameters other_parameters = {};
   // SQLSTATEs that may come at any time.
   std::set<std::string, std::less<>> tolerated = {};
   // The connection may end at any time, with or without a FATAL.
@@ -62,15 +66,23 @@ class FakeClient final : public net::ConnectListener, public net::StreamListener
   // --- requests ---
   // One Query message with these statements.
   void Query(std::vector<Op> ops);
-  // One batch of the extended protocol, ended by Sync.
-  void Extended(std::vector<Op> ops);
+  enum class BatchEnd : uint8_t { kSync, kFlush, kNothing };
+  // One batch of the extended protocol. One that does not end with Sync is not answered to its
+  // end until SendSync, and nothing else may be asked for before.
+  void Extended(std::vector<Op> ops, BatchEnd end = BatchEnd::kSync);
+  void SendSync();
   void FunctionCall();
+  // The second half of the oldest COPY IN, which was held (CopyEnd::kHold).
+  void FinishCopy();
   // Asks, over a connection of its own, that what it runs now is canceled.
   void CancelMine();
+  // A CancelRequest of a stranger.
+  void SendCancel(uint32_t pid, std::string_view secret);
   // Terminate.
   void Leave();
-  // Reads nothing more of what comes, until it leaves.
+  // Reads nothing more of what comes, until ResumeReading.
   void StopReading();
+  void ResumeReading();
   // How a client may go without a word.
   enum class Exit : uint8_t { kClose, kReset, kHalfClose };
   // Goes when this many more bytes have been sent; 0: now.
@@ -95,6 +107,10 @@ class FakeClient final : public net::ConnectListener, public net::StreamListener
   [[nodiscard]] size_t notifications() const { return notifications_; }
   // What the server last reported; empty: nothing.
   [[nodiscard]] std::string Reported(std::string_view name) const;
+  // What the server sent before it was logged in: the messages' types.
+  [[nodiscard]] const std::string& login_replies() const { return login_replies_; }
+  [[nodiscard]] uint32_t cancel_pid() const { return cancel_pid_; }
+  [[nodiscard]] const std::string& cancel_secret() const { return cancel_secret_; }
   // When it last sent a request or got a message.
   [[nodiscard]] TimePoint last_progress() const { return last_progress_; }
 
@@ -130,6 +146,9 @@ class FakeClient final : public net::ConnectListener, public net::StreamListener
   void SendBatch(Batch batch, std::string_view bytes);
   void Send(std::string_view bytes);
   void Go();
+  // Rows `begin` to `end` of a COPY IN.
+  void SendCopyRows(const Op& op, uint32_t begin, uint32_t end);
+  void SendCopyEnd(const Batch& batch);
   void SendCopyData(const Batch& batch);
 
   // --- fake_client_login.cc ---
@@ -175,6 +194,10 @@ class FakeClient final : public net::ConnectListener, public net::StreamListener
   std::optional<size_t> vanish_after_;
   Exit exit_ = Exit::kClose;
   bool leaving_ = false;
+  bool reads_ = true;
+  CopyEnd copy_end_ = CopyEnd::kDone;  // of the COPY IN under way
+  std::optional<Op> held_copy_;
+  std::string login_replies_;
   TimePoint last_progress_{};
   std::deque<std::string> transcript_;  // the last lines
   std::string last_error_;

@@ -8,6 +8,19 @@
 #include "sim/fake_client.h"
 
 namespace pglynx::sim {
+namespace {
+
+// Blanks end a value in `options` unless a backslash comes before them.
+std::string OptionValue(std::string_view value) {
+  std::string escaped;
+  for (const char c : value) {
+    if (c == ' ' || c == '\\') escaped += '\\';
+    escaped += c;
+  }
+  return escaped;
+}
+
+}  // namespace
 
 void FakeClient::OnConnected(std::unique_ptr<net::Stream> stream) {
   stream_ = std::move(stream);
@@ -15,7 +28,15 @@ void FakeClient::OnConnected(std::unique_ptr<net::Stream> stream) {
   connect_.reset();
   state_ = State::kLogin;
   wire::StartupParameters parameters = {{"user", options_.user}, {"database", options_.database}};
-  for (const wire::StartupParameter& setting : options_.settings) parameters.push_back(setting);
+  for (const auto* more : {&options_.settings, &options_.other_parameters}) {
+    for (const wire::StartupParameter& parameter : *more) parameters.push_back(parameter);
+  }
+  std::string options;
+  for (const wire::StartupParameter& setting : options_.option_settings) {
+    options += fmt::format("{}-c {}={}", options.empty() ? "" : " ", setting.name,
+                           OptionValue(setting.value));
+  }
+  if (!options.empty()) parameters.push_back({"options", options});
   std::string message;
   wire::AppendStartupMessage(message, 0, parameters);
   Send(message);
@@ -49,6 +70,7 @@ void FakeClient::OnData(std::span<char> bytes) {
 }
 
 void FakeClient::OnLoginMessage(char type, std::string_view body) {
+  login_replies_ += type;
   ByteReader reader(body);
   switch (type) {
     case 'R':

@@ -180,6 +180,9 @@ void FakeClient::OnStatementReply(Batch& batch, char type, std::string_view body
 
 void FakeClient::OnComplete(Batch& batch, std::string_view tag) {
   const Op op = batch.steps.front().op;
+  if (op.kind == OpKind::kCopyIn && op.copy_end == CopyEnd::kFail) {
+    Complain(fmt::format("{} ended well although CopyFail was sent", op.Sql()));
+  }
   const std::vector<std::string> wanted = model_.ExpectedRows(op);
   const bool looks_away = op.kind == OpKind::kShow && model_.IsBeingRestored(op.name);
   if (batch.rows != wanted && !looks_away) {
@@ -244,6 +247,8 @@ void FakeClient::OnError(std::string_view body) {
   }
   const Step& step = batch.steps.front();
   bool awaited = false;
+  const bool gave_up = step.op.copy_end == CopyEnd::kFail && batch.described &&
+                       step.op.kind == OpKind::kCopyIn && error->sqlstate == "57014";
   switch (step.part) {
     case Part::kParse:
       awaited = model_.ExpectedError(step.op, Stage::kParse) == error->sqlstate;
@@ -256,13 +261,13 @@ void FakeClient::OnError(std::string_view body) {
       awaited = model_.ExpectedError(step.op, Stage::kDescribe) == error->sqlstate;
       break;
     case Part::kExecute:
-      awaited = model_.ExpectedError(step.op, Stage::kExecute) == error->sqlstate;
+      awaited = model_.ExpectedError(step.op, Stage::kExecute) == error->sqlstate || gave_up;
       break;
     case Part::kClose:
       break;
     case Part::kStatement:
     case Part::kFunction:
-      awaited = model_.ExpectedError(step.op, Stage::kStatement) == error->sqlstate;
+      awaited = model_.ExpectedError(step.op, Stage::kStatement) == error->sqlstate || gave_up;
       // The whole text is parsed before any of it runs.
       for (const Step& later : batch.steps) {
         awaited = awaited || (later.op.kind == OpKind::kBadSyntax && error->sqlstate == "42601");

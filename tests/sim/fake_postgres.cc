@@ -37,8 +37,9 @@ void FakePostgres::OnAccept(std::unique_ptr<net::Stream> stream) {
 }
 
 void FakePostgres::Remove(PostgresSession& session) {
-  LeaveLine(session);
-  UnlockAll(session);
+  locks_.LeaveLine(session);
+  locks_.UnlockTransaction(session, 0);
+  locks_.UnlockSession(session);
   by_pid_.erase(session.pid());
   const auto found = sessions_.find(&session);
   PGLYNX_CHECK(found != sessions_.end());
@@ -102,62 +103,16 @@ void FakePostgres::Cancel(uint32_t pid, std::string_view secret) {
 }
 
 void FakePostgres::Notify(const std::string& channel, uint32_t pid) {
-  std::vector<uint32_t> listeners;  // telling one may end its session
+  // Who listens to anything hears of it, and looks for itself whether it is meant. Telling one
+  // may end its session.
+  std::vector<uint32_t> listeners;
   for (const auto& [listener_pid, session] : by_pid_) {
-    if (session->state().now.channels.contains(channel)) listeners.push_back(listener_pid);
+    if (!session->state().heard_channels.empty()) listeners.push_back(listener_pid);
   }
   for (const uint32_t listener_pid : listeners) {
     const auto found = by_pid_.find(listener_pid);
     if (found != by_pid_.end()) found->second->OnNotification(channel, pid);
   }
-}
-
-// ----- advisory locks -----
-
-bool FakePostgres::TryLock(int64_t key, PostgresSession& session) {
-  AdvisoryLock& lock = locks_[key];
-  if (lock.holder != nullptr && lock.holder != &session) return false;
-  lock.holder = &session;
-  ++lock.count;
-  return true;
-}
-
-bool FakePostgres::Lock(int64_t key, PostgresSession& session) {
-  if (TryLock(key, session)) return true;
-  locks_[key].line.push_back(&session);
-  return false;
-}
-
-bool FakePostgres::Unlock(int64_t key, PostgresSession& session) {
-  AdvisoryLock& lock = locks_[key];
-  if (lock.holder != &session) return false;
-  if (--lock.count == 0) HandOn(lock);
-  return true;
-}
-
-void FakePostgres::UnlockAll(PostgresSession& session) {
-  for (auto& [key, lock] : locks_) {
-    if (lock.holder == &session) HandOn(lock);
-  }
-}
-
-void FakePostgres::HandOn(AdvisoryLock& lock) {
-  lock.holder = nullptr;
-  lock.count = 0;
-  if (lock.line.empty()) return;
-  lock.holder = lock.line.front();
-  lock.count = 1;
-  lock.line.pop_front();
-  lock.holder->OnLockGranted();
-}
-
-void FakePostgres::LeaveLine(PostgresSession& session) {
-  for (auto& [key, lock] : locks_) std::erase(lock.line, &session);
-}
-
-bool FakePostgres::HoldsLocks(const PostgresSession& session) const {
-  return std::any_of(locks_.begin(), locks_.end(),
-                     [&session](const auto& entry) { return entry.second.holder == &session; });
 }
 
 }  // namespace pglynx::sim

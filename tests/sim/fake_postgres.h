@@ -9,7 +9,6 @@
 // Owner: the simulation. Destroyed before the network.
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -17,6 +16,7 @@
 #include <vector>
 
 #include "pglynx/auth/scram.h"
+#include "sim/advisory_locks.h"
 #include "sim/dice.h"
 #include "sim/sim_loop.h"
 #include "sim/sim_network.h"
@@ -97,22 +97,10 @@ class FakePostgres final : public net::AcceptListener {
   int64_t NextValue(const std::string& sequence) { return ++sequences_[sequence]; }
   void CountLogin() { ++logins_; }
 
-  // Advisory locks. False: it waits in line; PostgresSession::OnLockGranted is called.
-  bool Lock(int64_t key, PostgresSession& session);
-  bool TryLock(int64_t key, PostgresSession& session);
-  bool Unlock(int64_t key, PostgresSession& session);
-  void UnlockAll(PostgresSession& session);
-  void LeaveLine(PostgresSession& session);
-  [[nodiscard]] bool HoldsLocks(const PostgresSession& session) const;
+  AdvisoryLocks& locks() { return locks_; }
+  [[nodiscard]] const AdvisoryLocks& locks() const { return locks_; }
 
  private:
-  struct AdvisoryLock {
-    PostgresSession* holder = nullptr;
-    uint32_t count = 0;
-    std::deque<PostgresSession*> line;
-  };
-  void HandOn(AdvisoryLock& lock);
-
   World world_;
   Dice dice_;
   net::Address address_;
@@ -121,7 +109,7 @@ class FakePostgres final : public net::AcceptListener {
   std::map<std::string, auth::ScramVerifier, std::less<>> verifiers_;
   std::map<PostgresSession*, std::unique_ptr<PostgresSession>> sessions_;
   std::map<uint32_t, PostgresSession*> by_pid_;
-  std::map<int64_t, AdvisoryLock> locks_;
+  AdvisoryLocks locks_;
   std::map<std::string, int64_t> sequences_;
   std::string version_ = "16.4";
   uint32_t next_pid_ = 100;

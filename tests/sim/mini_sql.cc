@@ -106,19 +106,33 @@ class Parser {
     }
     if (Take("begin")) return Of(StatementKind::kBegin);
     if (Take("commit")) return Of(StatementKind::kCommit);
-    if (Take("rollback")) return Of(StatementKind::kRollback);
+    if (Take("rollback")) {
+      if (!Take("to")) return Of(StatementKind::kRollback);
+      Take("savepoint");
+      return Named(StatementKind::kRollbackTo);
+    }
+    if (Take("savepoint")) return Named(StatementKind::kSavepoint);
     if (Take("copy")) return Copy();
     if (Take("listen")) return Named(StatementKind::kListen);
     if (Take("notify")) return Named(StatementKind::kNotify);
-    if (Take("execute")) return Named(StatementKind::kExecute);
+    if (Take("execute")) return Execute();
     if (Take("deallocate")) {
       return Take("all") ? Of(StatementKind::kDeallocateAll) : Named(StatementKind::kDeallocate);
     }
-    if (Take("discard")) return Named(StatementKind::kDiscard);
     return LongCommand();
   }
 
   MiniStatement LongCommand() {
+    if (Take("discard")) {
+      MiniStatement statement = Named(StatementKind::kDiscard);
+      Need(statement.name == "all" || statement.name == "sequences" || statement.name == "temp" ||
+           statement.name == "plans");
+      return statement;
+    }
+    if (Take("release")) {
+      Take("savepoint");
+      return Named(StatementKind::kRelease);
+    }
     if (Take("unlisten")) {
       MiniStatement statement = Of(StatementKind::kUnlisten);
       if (!Take(TokenKind::kOperator)) statement.name = Name();
@@ -136,23 +150,51 @@ class Parser {
       Need(Take("table"));
       return Named(StatementKind::kDropTable);
     }
-    if (Take("insert")) {
-      Need(Take("into"));
-      MiniStatement statement = Named(StatementKind::kInsert);
-      Need(Take("values") && Take(TokenKind::kOpenParen));
-      statement.value = Value();
-      Need(Take(TokenKind::kCloseParen));
-      return statement;
-    }
+    if (Take("insert")) return Insert();
     if (Take("prepare")) {
       MiniStatement statement = Named(StatementKind::kPrepare);
       Need(At("as"));
       if (!ok_) return statement;
       statement.value = text_.substr(static_cast<size_t>(token_.begin - text_.data()) + 2);
-      while (token_.kind != TokenKind::kEnd) Advance();
+      Advance();
+      // The inner statement is part of this one's syntax.
+      const bool select = Take("select");
+      Need(select || Take("insert"));
+      if (!ok_) return statement;
+      if (select) {
+        Select();
+      } else {
+        Insert();
+      }
       return statement;
     }
     return Of(StatementKind::kSyntaxError);
+  }
+
+  MiniStatement Insert() {
+    Need(Take("into"));
+    MiniStatement statement = Named(StatementKind::kInsert);
+    Need(Take("values") && Take(TokenKind::kOpenParen));
+    statement.items.push_back(Item());
+    Need(Take(TokenKind::kCloseParen));
+    return statement;
+  }
+
+  MiniStatement Execute() {
+    MiniStatement statement = Named(StatementKind::kExecute);
+    if (Take(TokenKind::kOpenParen)) statement.arguments = Arguments();
+    return statement;
+  }
+
+  // Up to the closing parenthesis.
+  std::vector<std::string> Arguments() {
+    std::vector<std::string> arguments;
+    while (ok_ && token_.kind != TokenKind::kCloseParen) {
+      arguments.push_back(Value());
+      if (token_.kind != TokenKind::kCloseParen) Need(Take(TokenKind::kComma));
+    }
+    Need(Take(TokenKind::kCloseParen));
+    return arguments;
   }
 
   MiniStatement Set() {
@@ -162,8 +204,7 @@ class Parser {
     if (!Take("to")) Need(token_.text() == "=" && Take(TokenKind::kOperator));
     if (At("default")) {
       Advance();
-      statement.kind = StatementKind::kReset;
-      statement.value = "default";
+      statement.to_default = true;
       return statement;
     }
     statement.value = Value();
@@ -228,11 +269,7 @@ class Parser {
     item.text = Name();
     if (!Take(TokenKind::kOpenParen)) return item;
     item.kind = SelectItem::Kind::kCall;
-    while (ok_ && token_.kind != TokenKind::kCloseParen) {
-      item.arguments.push_back(Value());
-      if (token_.kind != TokenKind::kCloseParen) Need(Take(TokenKind::kComma));
-    }
-    Need(Take(TokenKind::kCloseParen));
+    item.arguments = Arguments();
     return item;
   }
 
@@ -252,9 +289,13 @@ uint32_t TakeNumber(std::string_view text, size_t& at) {
 }  // namespace
 
 size_t MiniStatement::ParameterCount() const {
-  return static_cast<size_t>(std::count_if(items.begin(), items.end(), [](const SelectItem& item) {
-    return item.kind == SelectItem::Kind::kParameter;
-  }));
+  size_t count = 0;
+  for (const SelectItem& item : items) {
+    if (item.kind != SelectItem::Kind::kParameter) continue;
+    size_t at = 0;
+    count = std::max(count, size_t{TakeNumber(item.text, at)});
+  }
+  return count;
 }
 
 std::vector<std::string> SplitStatements(std::string_view text) {

@@ -4,10 +4,12 @@
 // same text runs on a real server. Anything else is a syntax error, as it would be there.
 //
 //   SELECT 'client-1/2', $1, pg_sleep(0.05), repeat('x', 9) [FROM generate_series(1, 3) | t]
-//   SHOW x · SET [LOCAL] x TO 'v' · RESET x|ALL · BEGIN · COMMIT · ROLLBACK
-//   CREATE TEMP TABLE t (x text) · DROP TABLE t · INSERT INTO t VALUES ('v')
+//   SHOW x · SET [LOCAL] x TO 'v'|DEFAULT · RESET x|ALL · BEGIN · COMMIT · ROLLBACK
+//   SAVEPOINT p · RELEASE [SAVEPOINT] p · ROLLBACK TO [SAVEPOINT] p
+//   CREATE TEMP TABLE t (x text) · DROP TABLE t · INSERT INTO t VALUES ('v'|$1)
 //   COPY t FROM STDIN · COPY (SELECT …) TO STDOUT · LISTEN c · UNLISTEN c|* · NOTIFY c
-//   PREPARE s AS … · EXECUTE s · DEALLOCATE s|ALL · DISCARD ALL|SEQUENCES|TEMP|PLANS
+//   PREPARE s AS SELECT|INSERT … · EXECUTE s[('v', …)] · DEALLOCATE s|ALL
+//   DISCARD ALL|SEQUENCES|TEMP|PLANS
 //
 // Values; a Statement owns its text.
 
@@ -30,6 +32,9 @@ enum class StatementKind : uint8_t {
   kBegin,
   kCommit,
   kRollback,
+  kSavepoint,
+  kRelease,
+  kRollbackTo,
   kCreateTemp,
   kDropTable,
   kInsert,
@@ -55,22 +60,22 @@ struct SelectItem {
 
 struct MiniStatement {
   StatementKind kind = StatementKind::kEmpty;
-  std::string text;   // as it was sent, comments included
-  std::string name;   // of a parameter, table, channel, statement; what DISCARD discards
-  std::string value;  // of SET and INSERT; the text behind PREPARE … AS
-  std::vector<SelectItem> items;
-  std::string table;    // SELECT … FROM table
-  uint32_t series = 1;  // rows of SELECT … FROM generate_series(1, n)
+  std::string text;                    // as it was sent, comments included
+  std::string name;                    // of a parameter, table, channel, …; what DISCARD discards
+  std::string value;                   // of SET; the text behind PREPARE … AS
+  bool to_default = false;             // SET … TO DEFAULT
+  std::vector<SelectItem> items;       // of SELECT; the one value of INSERT
+  std::vector<std::string> arguments;  // of EXECUTE
+  std::string table;                   // SELECT … FROM table
+  uint32_t series = 1;                 // rows of SELECT … FROM generate_series(1, n)
   bool from_series = false;
 
-  [[nodiscard]] bool ReturnsRows() const {
-    return kind == StatementKind::kSelect || kind == StatementKind::kShow;
+  // COMMIT, ROLLBACK and ROLLBACK TO: what a failed transaction still accepts.
+  [[nodiscard]] bool LeavesFailure() const {
+    return kind == StatementKind::kCommit || kind == StatementKind::kRollback ||
+           kind == StatementKind::kRollbackTo;
   }
-  // COMMIT and ROLLBACK: what a failed transaction still accepts.
-  [[nodiscard]] bool EndsTransaction() const {
-    return kind == StatementKind::kCommit || kind == StatementKind::kRollback;
-  }
-  // How many $n it needs.
+  // The highest n of its $n.
   [[nodiscard]] size_t ParameterCount() const;
 };
 

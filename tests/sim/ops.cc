@@ -13,6 +13,16 @@ Op Plain(OpKind kind, std::string_view name = {}, std::string_view value = {}) {
   return op;
 }
 
+// A literal, where backslashes are plain.
+std::string Quoted(std::string_view value) {
+  std::string literal = "'";
+  for (const char c : value) {
+    literal += c;
+    if (c == '\'') literal += c;
+  }
+  return literal + "'";
+}
+
 }  // namespace
 
 Op Op::As(std::string_view statement_name) const {
@@ -45,6 +55,7 @@ bool Op::ReturnsRows() const {
     case OpKind::kDivide:
     case OpKind::kReadTable:
     case OpKind::kLock:
+    case OpKind::kTryLock:
     case OpKind::kUnlockAll:
       return true;
     default:
@@ -68,9 +79,9 @@ std::string Op::Sql() const {
     case OpKind::kShow:
       return marked("SHOW " + name);
     case OpKind::kSet:
-      return marked(fmt::format("SET {} TO '{}'", name, value));
+      return marked(fmt::format("SET {} TO {}", name, Quoted(value)));
     case OpKind::kSetLocal:
-      return marked(fmt::format("SET LOCAL {} TO '{}'", name, value));
+      return marked(fmt::format("SET LOCAL {} TO {}", name, Quoted(value)));
     case OpKind::kReset:
       return marked("RESET " + name);
     case OpKind::kBegin:
@@ -79,6 +90,12 @@ std::string Op::Sql() const {
       return marked("COMMIT");
     case OpKind::kRollback:
       return marked("ROLLBACK");
+    case OpKind::kSavepoint:
+      return marked("SAVEPOINT " + name);
+    case OpKind::kRelease:
+      return marked("RELEASE " + name);
+    case OpKind::kRollbackTo:
+      return marked("ROLLBACK TO " + name);
     case OpKind::kDivide:
       return marked("SELECT 1/0");
     case OpKind::kBadSyntax:
@@ -99,6 +116,12 @@ std::string Op::Sql() const {
       return marked("NOTIFY " + name);
     case OpKind::kLock:
       return fmt::format("SELECT pg_advisory_lock({}), '{}'", name, marker);
+    case OpKind::kTryLock:
+      return fmt::format("SELECT pg_try_advisory_lock({}), '{}'", name, marker);
+    case OpKind::kDiscardAll:
+      return marked("DISCARD ALL");
+    case OpKind::kDeallocateAll:
+      return marked("DEALLOCATE ALL");
     case OpKind::kUnlockAll:
       return fmt::format("SELECT pg_advisory_unlock_all(), '{}'", marker);
     case OpKind::kCopyIn:
@@ -150,6 +173,15 @@ Op Commit() {
 Op Rollback() {
   return Plain(OpKind::kRollback);
 }
+Op Savepoint(std::string_view name) {
+  return Plain(OpKind::kSavepoint, name);
+}
+Op Release(std::string_view name) {
+  return Plain(OpKind::kRelease, name);
+}
+Op RollbackTo(std::string_view name) {
+  return Plain(OpKind::kRollbackTo, name);
+}
 Op DivideByZero() {
   return Plain(OpKind::kDivide);
 }
@@ -180,12 +212,22 @@ Op Notify(std::string_view channel) {
 Op Lock(uint32_t key) {
   return Plain(OpKind::kLock, std::to_string(key));
 }
+Op TryLock(uint32_t key) {
+  return Plain(OpKind::kTryLock, std::to_string(key));
+}
+Op DiscardAll() {
+  return Plain(OpKind::kDiscardAll);
+}
+Op DeallocateAll() {
+  return Plain(OpKind::kDeallocateAll);
+}
 Op UnlockAll() {
   return Plain(OpKind::kUnlockAll);
 }
-Op CopyIn(uint32_t rows) {
+Op CopyIn(uint32_t rows, CopyEnd end) {
   Op op = Plain(OpKind::kCopyIn);
   op.rows = rows;
+  op.copy_end = end;
   return op;
 }
 Op CopyOut(uint32_t rows) {

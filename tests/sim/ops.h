@@ -26,6 +26,9 @@ enum class OpKind : uint8_t {
   kBegin,
   kCommit,
   kRollback,
+  kSavepoint,   // SAVEPOINT name
+  kRelease,     // RELEASE name
+  kRollbackTo,  // ROLLBACK TO name
   kDivide,      // fails: SELECT 1/0
   kBadSyntax,   // fails before anything runs
   kCreateTemp,  // CREATE TEMP TABLE name
@@ -35,10 +38,20 @@ enum class OpKind : uint8_t {
   kListen,  // LISTEN name
   kUnlistenAll,
   kNotify,  // NOTIFY name
-  kLock,    // an advisory lock of the session
+  kLock,     // an advisory lock of the session
+  kTryLock,  // the same without waiting; its key must be the client's alone
   kUnlockAll,
+  kDiscardAll,     // alone in its Query
+  kDeallocateAll,  // alone in its Query
   kCopyIn,  // into the shared table
   kCopyOut,
+};
+
+// How the data of COPY IN end.
+enum class CopyEnd : uint8_t {
+  kDone,  // CopyDone
+  kFail,  // CopyFail
+  kHold,  // not yet: FakeClient::FinishCopy sends the second half
 };
 
 struct Op {
@@ -48,6 +61,7 @@ struct Op {
   uint32_t rows = 1;
   uint32_t repeats = 1;  // of the marker in a row
   Duration time{};
+  CopyEnd copy_end = CopyEnd::kDone;
 
   // In the extended protocol: the statement's name, "" for the unnamed one.
   std::string statement = {};
@@ -66,8 +80,9 @@ struct Op {
   [[nodiscard]] Op Closed() const;
 
   [[nodiscard]] bool ReturnsRows() const;
-  [[nodiscard]] bool EndsTransaction() const {
-    return kind == OpKind::kCommit || kind == OpKind::kRollback;
+  // What a failed transaction still accepts.
+  [[nodiscard]] bool LeavesFailure() const {
+    return kind == OpKind::kCommit || kind == OpKind::kRollback || kind == OpKind::kRollbackTo;
   }
   // The text, with the marker in it.
   [[nodiscard]] std::string Sql() const;
@@ -85,6 +100,9 @@ Op Reset(std::string_view name);
 Op Begin();
 Op Commit();
 Op Rollback();
+Op Savepoint(std::string_view name);
+Op Release(std::string_view name);
+Op RollbackTo(std::string_view name);
 Op DivideByZero();
 Op BadSyntax();
 Op CreateTemp(std::string_view table);
@@ -95,8 +113,11 @@ Op Listen(std::string_view channel);
 Op UnlistenAll();
 Op Notify(std::string_view channel);
 Op Lock(uint32_t key);
+Op TryLock(uint32_t key);
 Op UnlockAll();
-Op CopyIn(uint32_t rows);
+Op DiscardAll();
+Op DeallocateAll();
+Op CopyIn(uint32_t rows, CopyEnd end = CopyEnd::kDone);
 Op CopyOut(uint32_t rows);
 
 }  // namespace pglynx::sim

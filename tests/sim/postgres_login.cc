@@ -50,13 +50,7 @@ bool PostgresSession::OnStartupBytes() {
   }
   for (const wire::StartupParameter& parameter : message->parameters) {
     if (parameter.name == "user" || parameter.name == "database") continue;
-    const KnownParameter* known = FindParameter(parameter.name);
-    const auto value = known != nullptr ? CanonicalValue(*known, parameter.value) : std::nullopt;
-    if (!value.has_value()) {
-      Refuse(known == nullptr ? "42704" : "22023", "invalid parameter " + parameter.name);
-      return false;
-    }
-    state_.SetStartup(*known, *value);
+    startup_parameters_.emplace_back(parameter.name, parameter.value);
   }
   OnStartup(user_);
   return true;
@@ -64,7 +58,8 @@ bool PostgresSession::OnStartupBytes() {
 
 void PostgresSession::OnStartup(const std::string& user) {
   const PostgresUser* known = server_.FindUser(user);
-  if (known == nullptr) {
+  if (known == nullptr) {  // as with the method trust
+    wire::AppendAuthenticationOk(out_);
     Refuse("28000", "role \"" + user + "\" does not exist");
     return;
   }
@@ -129,9 +124,32 @@ void PostgresSession::OnSasl(std::string_view body) {
   Refuse("28P01", "password authentication failed for user \"" + user_ + "\"");
 }
 
+std::optional<SqlError> PostgresSession::ApplyStartupParameters() {
+  state_.SetStartup(*FindParameter("session_authorization"), user_);
+  for (const auto& [name, value] : startup_parameters_) {
+    const KnownParameter* known = FindParameter(name);
+    if (known == nullptr) {
+      return SqlError{"42704", "unrecognized configuration parameter \"" + name + "\""};
+    }
+    const std::string printed(known->name);
+    if (known->fixed) return SqlError{"55P02", "parameter \"" + printed + "\" cannot be changed"};
+    const auto canonical = CanonicalValue(*known, value, state_.Value(*known));
+    if (!canonical.has_value()) {
+      return SqlError{"22023",
+                      "invalid value for parameter \"" + printed + "\": \"" + value + "\""};
+    }
+    state_.SetStartup(*known, *canonical);
+  }
+  return std::nullopt;
+}
+
 void PostgresSession::LoggedIn() {
   phase_ = Phase::kLoginDelay;
   wire::AppendAuthenticationOk(out_);
+  if (const std::optional<SqlError> error = ApplyStartupParameters()) {
+    Refuse(error->sqlstate, error->message);
+    return;
+  }
   if (!server_.dice().Chance(server_.faults.late_login)) {
     Welcome();
     return;

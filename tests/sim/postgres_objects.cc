@@ -1,47 +1,60 @@
-// FakePostgres: temporary tables, channels, prepared statements, COPY IN, and what is watched
-// when a session changes hands.
+// FakePostgres: temporary tables, channels and prepared statements.
+
+#include <algorithm>
 
 #include "sim/postgres_session.h"
 
 namespace pglynx::sim {
-namespace {
 
-constexpr uint32_t kTextOid = 25;
-// The one table that is not temporary. Its rows are not kept.
-constexpr std::string_view kSharedTable = "log";
-// Statements that the pooler itself prepares.
-constexpr std::string_view kPoolerPrefix = "pglynx_";
+bool PostgresSession::IsInUse(const std::string& table) const {
+  return std::any_of(state_.portals.begin(), state_.portals.end(), [&table](const auto& entry) {
+    const Portal& portal = entry.second;
+    return !portal.failed && portal.statement.kind == StatementKind::kSelect &&
+           portal.statement.table == table;
+  });
+}
 
-}  // namespace
-
-std::optional<PostgresSession::SqlError> PostgresSession::ExecuteTable(
-    const MiniStatement& statement) {
-  auto& tables = state_.now.temp_tables;
-  const auto found = tables.find(statement.name);
+std::optional<SqlError> PostgresSession::ExecuteTable(const Running& running) {
+  const MiniStatement& statement = running.statement;
+  if (statement.kind == StatementKind::kDropTable) return DropTable(statement.name);
   if (statement.kind == StatementKind::kCreateTemp) {
-    if (found != tables.end()) {
+    if (state_.now.temp_tables.contains(statement.name)) {
       return SqlError{"42P07", "relation \"" + statement.name + "\" already exists"};
     }
-    tables[statement.name];
+    state_.now.temp_tables[statement.name];
     wire::AppendCommandComplete(out_, "CREATE TABLE");
     return std::nullopt;
   }
-  const bool shared = statement.name == kSharedTable;
-  if (found == tables.end() && !shared) {
-    return SqlError{"42P01", "relation \"" + statement.name + "\" does not exist"};
-  }
-  if (statement.kind == StatementKind::kDropTable) {
-    tables.erase(statement.name);
-    wire::AppendCommandComplete(out_, "DROP TABLE");
-    return std::nullopt;
-  }
-  if (!shared) found->second.push_back(statement.value);
+  if (auto error = Insert(statement, state_.portals.find(running.portal)->second)) return error;
   wire::AppendCommandComplete(out_, "INSERT 0 1");
   return std::nullopt;
 }
 
-std::optional<PostgresSession::SqlError> PostgresSession::ExecuteSession(
-    const MiniStatement& statement) {
+std::optional<SqlError> PostgresSession::Insert(const MiniStatement& statement,
+                                                const Portal& portal) {
+  SqlValue value;
+  if (auto error = Evaluate(statement.items[0], portal, value)) return error;
+  const auto found = state_.now.temp_tables.find(statement.name);
+  if (found != state_.now.temp_tables.end()) found->second.push_back(std::move(value));
+  return std::nullopt;
+}
+
+std::optional<SqlError> PostgresSession::DropTable(const std::string& name) {
+  auto& tables = state_.now.temp_tables;
+  if (tables.contains(name)) {
+    if (IsInUse(name)) {
+      return SqlError{"55006", "cannot DROP TABLE \"" + name +
+                                   "\" because it is being used by active queries in this session"};
+    }
+    tables.erase(name);
+    wire::AppendCommandComplete(out_, "DROP TABLE");
+    return std::nullopt;
+  }
+  if (name == kSharedTable) return SqlError{"42501", "must be owner of table " + name};
+  return SqlError{"42P01", "table \"" + name + "\" does not exist"};
+}
+
+std::optional<SqlError> PostgresSession::ExecuteSession(const MiniStatement& statement) {
   std::string_view tag;
   switch (statement.kind) {
     case StatementKind::kListen:
@@ -56,27 +69,19 @@ std::optional<PostgresSession::SqlError> PostgresSession::ExecuteSession(
       }
       tag = "UNLISTEN";
       break;
-    case StatementKind::kNotify:
-      state_.notifications.push_back(statement.name);
+    case StatementKind::kNotify: {
+      // Once in a transaction is enough.
+      auto& sent = state_.now.notifications;
+      if (std::find(sent.begin(), sent.end(), statement.name) == sent.end()) {
+        sent.push_back(statement.name);
+      }
       tag = "NOTIFY";
       break;
+    }
     case StatementKind::kPrepare:
-      if (state_.prepared.contains(statement.name)) {
-        return SqlError{"42P05", "prepared statement already exists"};
-      }
-      state_.prepared.emplace(statement.name,
-                              PreparedStatement{ParseStatement(statement.value), batch_});
+      if (auto error = Prepare(statement)) return error;
       tag = "PREPARE";
       break;
-    case StatementKind::kExecute: {
-      const auto found = state_.prepared.find(statement.name);
-      if (found == state_.prepared.end()) {
-        return SqlError{"26000", "prepared statement \"" + statement.name + "\" does not exist"};
-      }
-      Running inner;
-      inner.statement = found->second.statement;
-      return Execute(inner);
-    }
     case StatementKind::kDeallocate:
       if (state_.prepared.erase(statement.name) == 0) {
         return SqlError{"26000", "prepared statement \"" + statement.name + "\" does not exist"};
@@ -94,111 +99,51 @@ std::optional<PostgresSession::SqlError> PostgresSession::ExecuteSession(
   return std::nullopt;
 }
 
-std::optional<PostgresSession::SqlError> PostgresSession::ExecuteDiscard(
-    const MiniStatement& statement) {
-  std::string_view tag;
+std::optional<SqlError> PostgresSession::Prepare(const MiniStatement& statement) {
+  PreparedStatement prepared{.statement = ParseStatement(statement.value), .batch = batch_};
+  if (auto error = Analyze(prepared.statement, state_, ParameterUse::kAllowed, prepared.types)) {
+    return error;
+  }
+  if (state_.prepared.contains(statement.name)) {
+    return SqlError{"42P05", "prepared statement \"" + statement.name + "\" already exists"};
+  }
+  prepared.columns = ResultColumns(prepared.statement, state_, prepared.types);
+  state_.prepared.emplace(statement.name, std::move(prepared));
+  return std::nullopt;
+}
+
+std::optional<SqlError> PostgresSession::ExecuteDiscard(const MiniStatement& statement) {
   if (statement.name == "all") {
-    if (state_.transaction == TransactionState::kBlock) {
+    if (IsInBlock()) {
       return SqlError{"25001", "DISCARD ALL cannot run inside a transaction block"};
     }
-    server_.UnlockAll(*this);
+    if (pipelining_) {
+      return SqlError{"25001", "DISCARD ALL cannot be executed within a pipeline"};
+    }
+    server_.locks().UnlockTransaction(*this, 0);
+    server_.locks().UnlockSession(*this);
     state_.DiscardAll();
+    CommitTransaction();  // at once, not at the Sync
     last_client_ = 0;
-    tag = "DISCARD ALL";
-  } else if (statement.name == "sequences") {
+    wire::AppendCommandComplete(out_, "DISCARD ALL");
+    return std::nullopt;
+  }
+  std::string_view tag = "DISCARD PLANS";
+  if (statement.name == "sequences") {
     state_.sequence_values.clear();
     state_.last_sequence.clear();
     tag = "DISCARD SEQUENCES";
   } else if (statement.name == "temp") {
+    for (const auto& [name, rows] : state_.now.temp_tables) {
+      if (!IsInUse(name)) continue;
+      return SqlError{"55006", "cannot DROP TABLE \"" + name +
+                                   "\" because it is being used by active queries in this session"};
+    }
     state_.now.temp_tables.clear();
     tag = "DISCARD TEMP";
-  } else if (statement.name == "plans") {
-    tag = "DISCARD PLANS";
-  } else {
-    return SqlError{"42601", "syntax error"};
   }
   wire::AppendCommandComplete(out_, tag);
   return std::nullopt;
-}
-
-void PostgresSession::BeginCopyIn(const Running& running) {
-  const std::string& table = running.statement.name;
-  if (table != kSharedTable && !state_.now.temp_tables.contains(table)) {
-    Fail("42P01", "relation \"" + table + "\" does not exist");
-    return;
-  }
-  copy_in_ = running;
-  copy_lines_ = 0;
-  cancel_in_copy_ = false;
-  {
-    const wire::MessageScope message(out_, 'G');
-    out_ += '\0';
-    AppendU16(out_, 1);
-    AppendU16(out_, 0);
-  }
-  Flush();
-}
-
-void PostgresSession::AppendRowDescription(const MiniStatement& statement) {
-  if (!statement.ReturnsRows()) {
-    wire::MessageScope(out_, 'n');
-    return;
-  }
-  const wire::MessageScope message(out_, 'T');
-  const bool show = statement.kind == StatementKind::kShow;
-  AppendU16(out_, show ? uint16_t{1} : static_cast<uint16_t>(statement.items.size()));
-  const size_t columns = show ? 1 : statement.items.size();
-  for (size_t i = 0; i < columns; ++i) {
-    std::string_view name = show ? std::string_view(statement.name) : "?column?";
-    if (!show && (statement.items[i].kind == SelectItem::Kind::kCall ||
-                  statement.items[i].kind == SelectItem::Kind::kColumn)) {
-      name = statement.items[i].text;
-    }
-    wire::AppendCString(out_, name);
-    AppendU32(out_, 0);            // table
-    AppendU16(out_, 0);            // column
-    AppendU32(out_, kTextOid);     // type
-    AppendU16(out_, 0xffffU);      // its length: varies
-    AppendU32(out_, 0xffffffffU);  // its modifier: none
-    AppendU16(out_, 0);            // text
-  }
-}
-
-// ----- what is watched -----
-
-void PostgresSession::NoteMarker(const Marker& marker) {
-  if (marker.client == 0) return;
-  const bool in_transaction = state_.transaction == TransactionState::kBlock ||
-                              state_.transaction == TransactionState::kFailed;
-  const bool shared = (in_transaction && last_client_ != 0 && last_client_ != marker.client) ||
-                      (batch_client_ != 0 && batch_client_ != marker.client);
-  if (shared) {
-    server_.world().violations.Report(
-        "I2", "server session " + std::to_string(pid_) + " ran a statement of client " +
-                  std::to_string(marker.client) + " inside a transaction of client " +
-                  std::to_string(batch_client_ != 0 ? batch_client_ : last_client_));
-  }
-  if (last_client_ != 0 && last_client_ != marker.client) ReportLeftOver(marker);
-  last_client_ = marker.client;
-  batch_client_ = marker.client;
-}
-
-void PostgresSession::ReportLeftOver(const Marker& marker) {
-  std::string left;
-  if (!state_.now.temp_tables.empty()) left += " a temporary table,";
-  if (!state_.now.channels.empty()) left += " a LISTEN,";
-  if (server_.HoldsLocks(*this)) left += " an advisory lock,";
-  for (const auto& [name, statement] : state_.prepared) {
-    const bool is_own = statement.batch == batch_;  // of the batch whose Execute this is
-    if (!is_own && !name.starts_with(kPoolerPrefix))
-      left += " the prepared statement " + name + ",";
-  }
-  if (left.empty()) return;
-  left.back() = ' ';
-  server_.world().violations.Report("I5", "server session " + std::to_string(pid_) +
-                                              " came to client " + std::to_string(marker.client) +
-                                              " with" + left + "of client " +
-                                              std::to_string(last_client_));
 }
 
 }  // namespace pglynx::sim

@@ -2,16 +2,23 @@
 
 #include <algorithm>
 
-#include "pglynx/core/check.h"
-
 namespace pglynx::sim {
 namespace {
 
 // Postgres sends its output when this much has gathered, at a Flush, and when it is ready.
 constexpr size_t kOutputBytes = 8192;
-constexpr uint32_t kTextOid = 25;
-constexpr std::string_view kAborted =
-    "current transaction is aborted, commands ignored until end of transaction block";
+constexpr uint32_t kMessageBytesMax = 1U << 30U;
+
+// Functions that a FunctionCall may name: btrim(text), and what FakeClient calls. That is
+// pg_backend_pid on a real server, which takes no argument; here it echoes the one it gets.
+constexpr uint32_t kTrimFunction = 885;
+constexpr uint32_t kEchoFunction = 2026;
+
+std::string Trimmed(std::string_view text) {
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  while (text.ends_with(' ')) text.remove_suffix(1);
+  return std::string(text);
+}
 
 }  // namespace
 
@@ -59,7 +66,7 @@ void PostgresSession::Die(Death death) {
 bool PostgresSession::IsDirty() const {
   return state_.transaction != TransactionState::kIdle || running_.has_value() ||
          copy_in_.has_value() || in_query_ || in_batch_ || !state_.now.temp_tables.empty() ||
-         !state_.now.channels.empty() || server_.HoldsLocks(*this);
+         !state_.now.channels.empty() || server_.locks().Holds(*this);
 }
 
 // ----- input -----
@@ -79,7 +86,7 @@ bool PostgresSession::NextMessage() {
   if (phase_ == Phase::kStartup) return OnStartupBytes();
   if (input_.size() < wire::kHeaderBytes) return false;
   const uint32_t length = LoadU32(input_.data() + 1);
-  if (length < 4 || length > (1U << 30U)) {
+  if (length < 4 || length > kMessageBytesMax) {
     Refuse("08P01", "invalid message length");
     return false;
   }
@@ -91,14 +98,16 @@ bool PostgresSession::NextMessage() {
 }
 
 void PostgresSession::OnMessage(char type, std::string_view body) {
-  if (type == 'X') {
+  if (copy_in_.has_value()) {
+    OnCopyMessage(type, body);
+  } else if (type == 'X') {
     End();
   } else if (phase_ != Phase::kReady) {
     OnPassword(body);
-  } else if (copy_in_.has_value()) {
-    OnCopyMessage(type, body);
   } else if (type == 'S') {
     OnSync();
+  } else if (std::string_view("QFHPBDECdcf").find(type) == std::string_view::npos) {
+    Refuse("08P01", "invalid frontend message type " + std::to_string(type));
   } else if (skip_to_sync_ || type == 'd' || type == 'c' || type == 'f') {
     // Discarded: behind an error, or the late rest of a COPY.
   } else if (type == 'Q') {
@@ -109,50 +118,25 @@ void PostgresSession::OnMessage(char type, std::string_view body) {
     Flush();
   } else {
     OnExtended(type, body);
+    if (!over_ && out_.size() > kOutputBytes) Flush();
   }
 }
 
-void PostgresSession::OnExtended(char type, std::string_view body) {
-  in_batch_ = true;
-  is_extended_ = true;
-  if (type != 'C') state_.BeginImplicit();
-  const ByteReader reader(body);
-  switch (type) {
-    case 'P':
-      OnParse(reader);
-      break;
-    case 'B':
-      OnBind(reader);
-      break;
-    case 'D':
-      OnDescribe(reader);
-      break;
-    case 'E':
-      OnExecute(reader);
-      break;
-    case 'C':
-      OnClose(reader);
-      break;
-    default:
-      Refuse("08P01", "invalid frontend message type");
-      break;
-  }
-  if (!over_ && out_.size() > kOutputBytes) Flush();
-}
+// ----- Query -----
 
 void PostgresSession::OnQuery(std::string_view text) {
   in_query_ = true;
   is_extended_ = false;
   state_.unnamed_statement.reset();
-  state_.portals.erase("");
   const std::vector<std::string> statements = SplitStatements(text);
   for (const std::string& statement : statements) query_.push_back(ParseStatement(statement));
+  many_in_query_ = query_.size() > 1;
+  state_.BeginImplicit();
   // Postgres parses the whole text before it runs any of it.
   if (std::any_of(query_.begin(), query_.end(), [](const MiniStatement& statement) {
         return statement.kind == StatementKind::kSyntaxError;
       })) {
     NoteMarker(FindMarker(text));
-    state_.BeginImplicit();
     Fail("42601", "syntax error");
     return;
   }
@@ -166,177 +150,53 @@ void PostgresSession::StepQuery() {
     ReadyForQuery();
     return;
   }
-  Running next;
-  next.statement = std::move(query_.front());
+  MiniStatement next = std::move(query_.front());
   query_.pop_front();
-  StartStatement(std::move(next));
+  StartSimple(std::move(next));
 }
 
-// ----- extended protocol -----
-
-void PostgresSession::OnParse(ByteReader reader) {
-  const std::string name(reader.CString());
-  const std::string text(reader.CString());
-  if (name.empty()) state_.unnamed_statement.reset();
-  const std::vector<std::string> statements = SplitStatements(text);
-  if (statements.size() > 1) {
-    Fail("42601", "cannot insert multiple commands into a prepared statement");
-    return;
-  }
-  MiniStatement statement = ParseStatement(text);
-  if (statement.kind == StatementKind::kSyntaxError) {
-    Fail("42601", "syntax error");
-  } else if (state_.transaction == TransactionState::kFailed && !statement.EndsTransaction()) {
-    Fail("25P02", kAborted);
-  } else if (!name.empty() && state_.prepared.contains(name)) {
-    Fail("42P05", "prepared statement \"" + name + "\" already exists");
-  } else {
-    PreparedStatement prepared{std::move(statement), batch_};
-    if (name.empty()) {
-      state_.unnamed_statement = std::move(prepared);
-    } else {
-      state_.prepared.emplace(name, std::move(prepared));
-    }
-    wire::MessageScope(out_, '1');
-  }
-}
-
-void PostgresSession::OnBind(ByteReader reader) {
-  Portal portal;
-  const std::string portal_name(reader.CString());
-  const std::string name(reader.CString());
-  const uint16_t formats = reader.U16();
-  reader.Bytes(size_t{formats} * 2);
-  const uint16_t parameters = reader.U16();
-  for (uint16_t i = 0; i < parameters; ++i) {
-    const uint32_t length = reader.U32();
-    portal.parameters.emplace_back(length == ~0U ? std::string_view() : reader.Bytes(length));
-  }
-  if (!reader.ok()) {
-    Fail("08P01", "invalid message format");
-    return;
-  }
-  const auto found = state_.prepared.find(name);
-  if (name.empty() ? !state_.unnamed_statement.has_value() : found == state_.prepared.end()) {
-    Fail("26000", "prepared statement \"" + name + "\" does not exist");
-    return;
-  }
-  portal.statement = name.empty() ? state_.unnamed_statement->statement : found->second.statement;
-  if (portal.parameters.size() != portal.statement.ParameterCount()) {
-    Fail("08P01", "bind message supplies a wrong number of parameters");
-  } else if (state_.transaction == TransactionState::kFailed &&
-             !portal.statement.EndsTransaction()) {
-    Fail("25P02", kAborted);
-  } else if (!portal_name.empty() && state_.portals.contains(portal_name)) {
-    Fail("42P03", "cursor \"" + portal_name + "\" already exists");
-  } else {
-    state_.portals[portal_name] = std::move(portal);
-    wire::MessageScope(out_, '2');
-  }
-}
-
-void PostgresSession::OnDescribe(ByteReader reader) {
-  const bool of_statement = reader.U8() == 'S';
-  const std::string name(reader.CString());
-  const MiniStatement* statement = nullptr;
-  if (of_statement) {
-    const auto found = state_.prepared.find(name);
-    if (name.empty() && state_.unnamed_statement.has_value()) {
-      statement = &state_.unnamed_statement->statement;
-    } else if (found != state_.prepared.end()) {
-      statement = &found->second.statement;
-    }
-  } else if (const auto found = state_.portals.find(name); found != state_.portals.end()) {
-    statement = &found->second.statement;
-  }
-  if (statement == nullptr) {
-    Fail(of_statement ? "26000" : "34000", "\"" + name + "\" does not exist");
-    return;
-  }
-  if (state_.transaction == TransactionState::kFailed && statement->ReturnsRows()) {
-    Fail("25P02", kAborted);
-    return;
-  }
-  if (of_statement) {
-    const wire::MessageScope message(out_, 't');
-    AppendU16(out_, static_cast<uint16_t>(statement->ParameterCount()));
-    for (size_t i = 0; i < statement->ParameterCount(); ++i) AppendU32(out_, kTextOid);
-  }
-  AppendRowDescription(*statement);
-}
-
-void PostgresSession::OnExecute(ByteReader reader) {
-  Running running;
-  running.extended = true;
-  running.portal = reader.CString();
-  running.rows_max = reader.U32();
-  const auto found = state_.portals.find(running.portal);
-  if (!reader.ok() || found == state_.portals.end()) {
-    Fail("34000", "portal \"" + running.portal + "\" does not exist");
-    return;
-  }
-  running.statement = found->second.statement;
-  running.parameters = found->second.parameters;
-  StartStatement(std::move(running));
-}
-
-void PostgresSession::OnClose(ByteReader reader) {
-  const bool of_statement = reader.U8() == 'S';
-  const std::string name(reader.CString());
-  if (!of_statement) {
-    state_.portals.erase(name);
-  } else if (name.empty()) {
-    state_.unnamed_statement.reset();
-  } else {
-    state_.prepared.erase(name);
-  }
-  wire::MessageScope(out_, '3');
-}
-
-void PostgresSession::OnSync() {
-  skip_to_sync_ = false;
-  in_batch_ = false;
-  if (state_.transaction == TransactionState::kImplicit) CommitTransaction();
-  ReadyForQuery();
-}
+// ----- FunctionCall -----
 
 void PostgresSession::OnFunctionCall(std::string_view body) {
   is_extended_ = false;
   NoteMarker(FindMarker(body));
+  state_.BeginImplicit();
+  SqlValue result;
+  std::optional<SqlError> error;
   if (state_.transaction == TransactionState::kFailed) {
-    Fail("25P02", kAborted);
+    error = SqlError{"25P02",
+                     "current transaction is aborted, commands ignored until end of transaction "
+                     "block"};
   } else {
-    const Marker marker = FindMarker(body);
-    const wire::MessageScope message(out_, 'V');
-    const std::string result =
-        "client-" + std::to_string(marker.client) + "/" + std::to_string(marker.number);
-    AppendU32(out_, static_cast<uint32_t>(result.size()));
-    out_ += result;
+    error = CallFunction(ByteReader(body), result);
   }
-  skip_to_sync_ = false;
+  if (error.has_value()) {
+    Fail(error->sqlstate, error->message);
+  } else {
+    const wire::MessageScope message(out_, 'V');
+    AppendU32(out_, result.has_value() ? static_cast<uint32_t>(result->size()) : ~0U);
+    out_ += result.value_or("");
+  }
+  if (state_.transaction == TransactionState::kImplicit) CommitTransaction();
   ReadyForQuery();
 }
 
-// ----- COPY IN -----
-
-// While it reads CopyData the server ignores Sync and Flush ("COPY Operations").
-void PostgresSession::OnCopyMessage(char type, std::string_view body) {
-  if (type == 'S' || type == 'H') return;
-  const Running copy = *copy_in_;
-  if (type == 'd' && !cancel_in_copy_) {
-    copy_lines_ += static_cast<size_t>(std::count(body.begin(), body.end(), '\n'));
-    return;
+std::optional<SqlError> PostgresSession::CallFunction(ByteReader reader, SqlValue& result) {
+  const uint32_t function = reader.U32();
+  if (function != kTrimFunction && function != kEchoFunction) {
+    return SqlError{"42883", "function with OID " + std::to_string(function) + " does not exist"};
   }
-  copy_in_.reset();
-  if (cancel_in_copy_) {
-    Fail("57014", "canceling statement due to user request");
-  } else if (type == 'c') {
-    wire::AppendCommandComplete(out_, "COPY " + std::to_string(copy_lines_));
-  } else if (type == 'f') {
-    Fail("57014", "COPY from stdin failed");
-  } else {
-    Fail("08P01", "unexpected message type during COPY from stdin");
+  reader.Bytes(size_t{reader.U16()} * 2);  // formats
+  const uint16_t arguments = reader.U16();
+  if (arguments != 1) {
+    return SqlError{"08P01", "function call message contains " + std::to_string(arguments) +
+                                 " arguments but function requires 1"};
   }
+  const uint32_t length = reader.U32();
+  if (length == ~0U) return std::nullopt;
+  result = std::string(reader.Bytes(length));
+  if (function == kTrimFunction) result = Trimmed(*result);
+  return std::nullopt;
 }
 
 // ----- output -----
@@ -347,21 +207,35 @@ void PostgresSession::Fail(std::string_view sqlstate, std::string_view message) 
                                    .message = message,
                                    .detail = {},
                                    .hint = {}});
+  if (state_.transaction != TransactionState::kFailed) {
+    const bool in_block = state_.transaction == TransactionState::kBlock;
+    server_.locks().UnlockTransaction(*this, in_block ? state_.level() : 0);
+  }
   state_.Fail();
   query_.clear();
+  pipelining_ = false;
   if (is_extended_) skip_to_sync_ = true;
 }
 
-void PostgresSession::CommitTransaction() {
-  std::vector<std::string> channels;
-  channels.swap(state_.notifications);
-  state_.Commit();
-  for (const std::string& channel : channels) server_.Notify(channel, pid_);
+void PostgresSession::Warn(std::string_view sqlstate, std::string_view message) {
+  // The product sends no warnings, so its writer has none.
+  const wire::MessageScope notice(out_, 'N');
+  const auto append = [this](char field, std::string_view value) {
+    out_ += field;
+    wire::AppendCString(out_, value);
+  };
+  append('S', "WARNING");
+  append('V', "WARNING");
+  append('C', sqlstate);
+  append('M', message);
+  out_ += '\0';
 }
 
 void PostgresSession::ReadyForQuery() {
   batch_client_ = 0;
   ++batch_;
+  in_batch_ = false;
+  if (state_.transaction == TransactionState::kIdle) AppendNotifications();
   // Changed parameters are reported when the server is ready (since Postgres 14).
   for (const KnownParameter* parameter : ReportedParameters()) {
     const std::string value = state_.Value(*parameter);
@@ -370,29 +244,26 @@ void PostgresSession::ReadyForQuery() {
     told = value;
     wire::AppendParameterStatus(out_, parameter->name, value);
   }
-  if (state_.transaction == TransactionState::kIdle) {
-    for (const auto& [channel, sender] : arrived_notifications_) {
-      const wire::MessageScope message(out_, 'A');
-      AppendU32(out_, sender);
-      wire::AppendCString(out_, channel);
-      wire::AppendCString(out_, "");
-    }
-    arrived_notifications_.clear();
-  }
   wire::AppendReadyForQuery(out_, state_.StatusByte());
   Flush();
+}
+
+// Those that it listens to at this moment; the rest is forgotten.
+void PostgresSession::AppendNotifications() {
+  for (const auto& [channel, sender] : arrived_notifications_) {
+    if (!state_.heard_channels.contains(channel)) continue;
+    const wire::MessageScope message(out_, 'A');
+    AppendU32(out_, sender);
+    wire::AppendCString(out_, channel);
+    wire::AppendCString(out_, "");
+  }
+  arrived_notifications_.clear();
 }
 
 void PostgresSession::OnNotification(const std::string& channel, uint32_t sender) {
   arrived_notifications_.emplace_back(channel, sender);
   if (in_query_ || in_batch_ || state_.transaction != TransactionState::kIdle) return;
-  for (const auto& [name, pid] : arrived_notifications_) {
-    const wire::MessageScope message(out_, 'A');
-    AppendU32(out_, pid);
-    wire::AppendCString(out_, name);
-    wire::AppendCString(out_, "");
-  }
-  arrived_notifications_.clear();
+  AppendNotifications();
   Flush();
 }
 

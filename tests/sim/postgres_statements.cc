@@ -1,6 +1,5 @@
-// FakePostgres: what each statement does.
+// FakePostgres: how a statement runs, from its start to its last message.
 
-#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 
@@ -17,11 +16,6 @@ int64_t ToInteger(const std::string& text) {
   return number;
 }
 
-bool IsLockCall(const SelectItem& item) {
-  return item.kind == SelectItem::Kind::kCall && item.text == "pg_advisory_lock" &&
-         item.arguments.size() == 1;
-}
-
 // What pg_sleep calls in it take.
 Duration SleepOf(const MiniStatement& statement) {
   Duration sleep = Duration::zero();
@@ -34,35 +28,37 @@ Duration SleepOf(const MiniStatement& statement) {
   return sleep;
 }
 
-void AppendDataRow(std::string& out, const std::vector<std::string>& values) {
-  const wire::MessageScope message(out, 'D');
-  AppendU16(out, static_cast<uint16_t>(values.size()));
-  for (const std::string& value : values) {
-    AppendU32(out, static_cast<uint32_t>(value.size()));
-    out += value;
-  }
-}
-
 }  // namespace
 
-// ----- running -----
+void PostgresSession::StartSimple(MiniStatement statement) {
+  NoteMarker(FindMarker(statement.text));
+  state_.BeginImplicit();
+  if (IsRefusedByFailure(statement)) return;
+  std::vector<uint32_t> types;
+  std::optional<SqlError> error = Analyze(statement, state_, ParameterUse::kRefused, types);
+  if (!error.has_value()) error = Plan(statement);
+  if (error.has_value()) {
+    Fail(error->sqlstate, error->message);
+    return;
+  }
+  state_.portals[""] = MakePortal(statement, {}, {});
+  Running running;
+  running.statement = std::move(statement);
+  StartStatement(std::move(running));
+}
 
 void PostgresSession::StartStatement(Running running) {
-  Marker marker = FindMarker(running.statement.text);
-  for (const std::string& parameter : running.parameters) {
-    if (FindMarker(parameter).client != 0) marker = FindMarker(parameter);
-  }
-  NoteMarker(marker);
-  state_.BeginImplicit();
-  if (state_.transaction == TransactionState::kFailed && !running.statement.EndsTransaction() &&
-      running.statement.kind != StatementKind::kEmpty) {
-    Fail("25P02",
-         "current transaction is aborted, commands ignored until end of transaction block");
-    return;
+  if (running.extended) {
+    Marker marker = FindMarker(running.statement.text);
+    for (const SqlValue& parameter : state_.portals.find(running.portal)->second.parameters) {
+      const Marker of_parameter = FindMarker(parameter.value_or(""));
+      if (of_parameter.client != 0) marker = of_parameter;
+    }
+    NoteMarker(marker);
   }
   if (MeetsFault()) return;
   Dice& dice = server_.dice();
-  Duration delay = SleepOf(running.statement);
+  Duration delay = SleepOf(Inner(running.statement));
   if (dice.Chance(server_.faults.late)) {
     delay += dice.Between(Duration::zero(), server_.faults.late_max);
   }
@@ -106,11 +102,25 @@ bool PostgresSession::MeetsFault() {
   return false;
 }
 
+const MiniStatement& PostgresSession::Inner(const MiniStatement& statement) const {
+  if (statement.kind != StatementKind::kExecute) return statement;
+  const auto found = state_.prepared.find(statement.name);
+  return found == state_.prepared.end() ? statement : found->second.statement;
+}
+
+AdvisoryLocks::Request PostgresSession::LockRequest(const SelectItem& item) const {
+  return {.key = item.arguments.empty() ? 0 : ToInteger(item.arguments[0]),
+          .scope = IsTransactionLock(item) ? LockScope::kTransaction : LockScope::kSession,
+          .level = state_.level()};
+}
+
 // The time it takes has passed; it may still have to wait for a lock.
 void PostgresSession::RunStatement() {
-  for (const SelectItem& item : running_->statement.items) {
-    if (!IsLockCall(item) || waits_for_lock_) continue;
-    if (!server_.Lock(ToInteger(item.arguments[0]), *this)) {
+  const auto portal = state_.portals.find(running_->portal);
+  const bool resumes = portal != state_.portals.end() && portal->second.started;
+  for (const SelectItem& item : Inner(running_->statement).items) {
+    if (!IsLockCall(item) || waits_for_lock_ || resumes) continue;
+    if (!server_.locks().Lock(LockRequest(item), *this)) {
       waits_for_lock_ = true;
       return;
     }
@@ -131,21 +141,36 @@ void PostgresSession::OnLockGranted() {
 void PostgresSession::FinishStatement() {
   const Running running = std::move(*running_);
   running_.reset();
-  if (const std::optional<SqlError> error = Execute(running)) {
+  const bool had_failed = state_.transaction == TransactionState::kFailed;
+  const std::optional<SqlError> error = Execute(running);
+  if (error.has_value()) {
     Fail(error->sqlstate, error->message);
+    // Nothing is undone that was undone before, but this portal can run no more.
+    const auto portal = state_.portals.find(running.portal);
+    if (had_failed && portal != state_.portals.end()) {
+      portal->second.at_end = running.extended;
+      portal->second.failed = !running.extended;
+    }
+  } else if (running.extended) {
+    const auto portal = state_.portals.find(running.portal);
+    const bool is_there = portal != state_.portals.end();  // COMMIT closes its own
+    if (is_there && portal->second.columns.empty()) portal->second.at_end = true;
+    pipelining_ = state_.transaction == TransactionState::kImplicit;
+  } else if (!copy_in_.has_value()) {
+    state_.portals.erase("");
   }
   if (!over_ && out_.size() > kOutputBytes) Flush();
 }
 
 void PostgresSession::OnCancel() {
-  if (copy_in_.has_value()) cancel_in_copy_ = true;
+  if (copy_in_.has_value()) copy_in_->canceled = true;
   if (!running_.has_value() || over_) return;
   server_.world().loop.Unschedule(wake_);
-  if (waits_for_lock_) server_.LeaveLine(*this);
+  if (waits_for_lock_) server_.locks().LeaveLine(*this);
   waits_for_lock_ = false;
   if (lock_granted_) {
-    for (const SelectItem& item : running_->statement.items) {
-      if (IsLockCall(item)) server_.Unlock(ToInteger(item.arguments[0]), *this);
+    for (const SelectItem& item : Inner(running_->statement).items) {
+      if (IsLockCall(item)) server_.locks().TakeBack(LockRequest(item), *this);
     }
   }
   lock_granted_ = false;
@@ -154,9 +179,7 @@ void PostgresSession::OnCancel() {
   Process();
 }
 
-// ----- statements -----
-
-std::optional<PostgresSession::SqlError> PostgresSession::Execute(const Running& running) {
+std::optional<SqlError> PostgresSession::Execute(const Running& running) {
   const MiniStatement& statement = running.statement;
   switch (statement.kind) {
     case StatementKind::kEmpty:
@@ -165,9 +188,12 @@ std::optional<PostgresSession::SqlError> PostgresSession::Execute(const Running&
     case StatementKind::kSyntaxError:
       return SqlError{"42601", "syntax error"};
     case StatementKind::kSelect:
-    case StatementKind::kShow:
-    case StatementKind::kCopyOut:
       return ExecuteSelect(running);
+    case StatementKind::kShow:
+    case StatementKind::kExecute:
+      return ExecuteStored(running);
+    case StatementKind::kCopyOut:
+      return ExecuteCopyOut(running);
     case StatementKind::kSet:
     case StatementKind::kSetLocal:
     case StatementKind::kReset:
@@ -176,242 +202,26 @@ std::optional<PostgresSession::SqlError> PostgresSession::Execute(const Running&
     case StatementKind::kBegin:
     case StatementKind::kCommit:
     case StatementKind::kRollback:
-      return ExecuteTransaction(statement);
+      return ExecuteTransaction(running);
+    case StatementKind::kSavepoint:
+    case StatementKind::kRelease:
+    case StatementKind::kRollbackTo:
+      return ExecuteSavepoint(running);
     case StatementKind::kCopyIn:
-      BeginCopyIn(running);
-      return std::nullopt;
+      return BeginCopyIn(statement);
     case StatementKind::kCreateTemp:
     case StatementKind::kDropTable:
     case StatementKind::kInsert:
-      return ExecuteTable(statement);
+      return ExecuteTable(running);
     case StatementKind::kListen:
     case StatementKind::kUnlisten:
     case StatementKind::kNotify:
     case StatementKind::kPrepare:
-    case StatementKind::kExecute:
     case StatementKind::kDeallocate:
     case StatementKind::kDeallocateAll:
     case StatementKind::kDiscard:
       return ExecuteSession(statement);
   }
-  return std::nullopt;
-}
-
-std::optional<PostgresSession::SqlError> PostgresSession::ExecuteSelect(const Running& running) {
-  std::vector<std::string> rows;
-  const auto portal = state_.portals.find(running.portal);
-  const bool resumes = running.extended && portal != state_.portals.end();
-  if (resumes && portal->second.started) {
-    rows = std::move(portal->second.rows);
-  } else if (const std::optional<SqlError> error = MakeRows(running, rows)) {
-    return error;
-  }
-  if (running.statement.kind == StatementKind::kCopyOut) {
-    {
-      const wire::MessageScope message(out_, 'H');
-      out_ += '\0';
-      AppendU16(out_, 1);
-      AppendU16(out_, 0);
-    }
-    for (const std::string& row : rows) out_ += row;
-    wire::MessageScope(out_, 'c');
-    wire::AppendCommandComplete(out_, "COPY " + std::to_string(rows.size()));
-    return std::nullopt;
-  }
-  if (!running.extended) AppendRowDescription(running.statement);
-  size_t sent = 0;
-  while (sent < rows.size() && (running.rows_max == 0 || sent < running.rows_max)) {
-    out_ += rows[sent++];
-  }
-  if (resumes) {
-    portal->second.started = true;
-    portal->second.rows.assign(rows.begin() + static_cast<std::ptrdiff_t>(sent), rows.end());
-  }
-  if (sent < rows.size() || (running.rows_max != 0 && sent == running.rows_max)) {
-    wire::MessageScope(out_, 's');
-  } else {
-    const bool show = running.statement.kind == StatementKind::kShow;
-    wire::AppendCommandComplete(out_, show ? "SHOW" : "SELECT " + std::to_string(sent));
-  }
-  return std::nullopt;
-}
-
-std::optional<PostgresSession::SqlError> PostgresSession::MakeRows(const Running& running,
-                                                                   std::vector<std::string>& rows) {
-  const MiniStatement& statement = running.statement;
-  if (statement.kind == StatementKind::kShow) {
-    const KnownParameter* known = FindParameter(statement.name);
-    if (known == nullptr) {
-      return SqlError{"42704", "unrecognized configuration parameter \"" + statement.name + "\""};
-    }
-    AppendDataRow(rows.emplace_back(), {state_.Value(*known)});
-    return std::nullopt;
-  }
-  size_t count = statement.series;
-  const std::vector<std::string>* table = nullptr;
-  if (!statement.table.empty()) {
-    const auto found = state_.now.temp_tables.find(statement.table);
-    if (found == state_.now.temp_tables.end()) {
-      return SqlError{"42P01", "relation \"" + statement.table + "\" does not exist"};
-    }
-    table = &found->second;
-    count = table->size();
-  }
-  for (size_t row = 0; row < count; ++row) {
-    std::vector<std::string> values;
-    for (const SelectItem& item : statement.items) {
-      std::string& value = values.emplace_back();
-      if (item.kind == SelectItem::Kind::kColumn && item.text == "x" && table != nullptr) {
-        value = (*table)[row];
-      } else if (const std::optional<SqlError> error = Evaluate(item, running, value)) {
-        return error;
-      }
-    }
-    std::string& message = rows.emplace_back();
-    if (statement.kind == StatementKind::kCopyOut) {
-      const wire::MessageScope data(message, 'd');
-      message += values[0];
-      message += '\n';
-    } else {
-      AppendDataRow(message, values);
-    }
-  }
-  return std::nullopt;
-}
-
-std::optional<PostgresSession::SqlError> PostgresSession::Evaluate(const SelectItem& item,
-                                                                   const Running& running,
-                                                                   std::string& value) {
-  switch (item.kind) {
-    case SelectItem::Kind::kString:
-    case SelectItem::Kind::kNumber:
-      value = item.text;
-      return std::nullopt;
-    case SelectItem::Kind::kParameter: {
-      const auto index = static_cast<size_t>(ToInteger(item.text));
-      if (index == 0 || index > running.parameters.size()) {
-        return SqlError{"42P02", "there is no parameter $" + item.text};
-      }
-      value = running.parameters[index - 1];
-      return std::nullopt;
-    }
-    case SelectItem::Kind::kDivision:
-      return SqlError{"22012", "division by zero"};
-    case SelectItem::Kind::kColumn:
-      return SqlError{"42703", "column \"" + item.text + "\" does not exist"};
-    case SelectItem::Kind::kCall:
-      return EvaluateCall(item, value);
-  }
-  return std::nullopt;
-}
-
-std::optional<PostgresSession::SqlError> PostgresSession::EvaluateCall(const SelectItem& item,
-                                                                       std::string& value) {
-  const size_t count = item.arguments.size();
-  if (item.text == "pg_backend_pid" && count == 0) {
-    value = std::to_string(pid_);
-  } else if ((item.text == "pg_sleep" && count == 1) || IsLockCall(item)) {
-    value.clear();  // done before
-  } else if (item.text == "repeat" && count == 2) {
-    for (int64_t i = ToInteger(item.arguments[1]); i > 0; --i) value += item.arguments[0];
-  } else if (item.text == "pg_try_advisory_lock" && count == 1) {
-    value = server_.TryLock(ToInteger(item.arguments[0]), *this) ? "t" : "f";
-  } else if (item.text == "pg_advisory_unlock" && count == 1) {
-    value = server_.Unlock(ToInteger(item.arguments[0]), *this) ? "t" : "f";
-  } else if (item.text == "pg_advisory_unlock_all" && count == 0) {
-    server_.UnlockAll(*this);
-  } else if (item.text == "current_setting" && count == 1) {
-    const KnownParameter* known = FindParameter(item.arguments[0]);
-    if (known == nullptr) return SqlError{"42704", "unrecognized configuration parameter"};
-    value = state_.Value(*known);
-  } else {
-    return EvaluateSequence(item, value);
-  }
-  return std::nullopt;
-}
-
-std::optional<PostgresSession::SqlError> PostgresSession::EvaluateSequence(const SelectItem& item,
-                                                                           std::string& value) {
-  const std::string name = item.arguments.empty() ? state_.last_sequence : item.arguments[0];
-  if (item.text == "nextval") {
-    const int64_t next = server_.NextValue(name);
-    state_.sequence_values[name] = next;
-    state_.last_sequence = name;
-    value = std::to_string(next);
-    return std::nullopt;
-  }
-  if (item.text != "currval" && item.text != "lastval") {
-    return SqlError{"42883", "function " + item.text + " does not exist"};
-  }
-  const auto found = state_.sequence_values.find(name);
-  if (found == state_.sequence_values.end()) {
-    return SqlError{"55000", item.text + " is not yet defined in this session"};
-  }
-  value = std::to_string(found->second);
-  return std::nullopt;
-}
-
-std::optional<PostgresSession::SqlError> PostgresSession::ExecuteSetting(
-    const MiniStatement& statement) {
-  if (statement.kind == StatementKind::kResetAll) {
-    state_.ResetAll();
-    wire::AppendCommandComplete(out_, "RESET");
-    return std::nullopt;
-  }
-  const KnownParameter* known = FindParameter(statement.name);
-  if (known == nullptr) {
-    return SqlError{"42704", "unrecognized configuration parameter \"" + statement.name + "\""};
-  }
-  if (known->fixed) return SqlError{"55P02", "parameter cannot be changed"};
-  if (statement.kind == StatementKind::kReset) {
-    state_.Reset(*known);
-    // Made from SET … TO DEFAULT too, which has a tag of its own.
-    wire::AppendCommandComplete(out_, statement.value.empty() ? "RESET" : "SET");
-    return std::nullopt;
-  }
-  std::optional<std::string> value = CanonicalValue(*known, statement.value);
-  if (!value.has_value()) {
-    return SqlError{"22023", "invalid value for parameter \"" + statement.name + "\""};
-  }
-  if (statement.kind == StatementKind::kSet) {
-    state_.Set(*known, std::move(*value));
-  } else {  // until the end of the transaction, an implicit one too
-    state_.SetLocal(*known, std::move(*value));
-  }
-  wire::AppendCommandComplete(out_, "SET");
-  return std::nullopt;
-}
-
-std::optional<PostgresSession::SqlError> PostgresSession::ExecuteTransaction(
-    const MiniStatement& statement) {
-  const bool in_block = state_.transaction == TransactionState::kBlock;
-  const bool failed = state_.transaction == TransactionState::kFailed;
-  if (statement.kind == StatementKind::kBegin) {
-    if (in_block) {
-      wire::AppendNoticeResponse(out_, {.severity = wire::Severity::kNotice,
-                                        .sqlstate = "25001",
-                                        .message = "there is already a transaction in progress",
-                                        .detail = {},
-                                        .hint = {}});
-    }
-    state_.BeginBlock();
-    wire::AppendCommandComplete(out_, "BEGIN");
-    return std::nullopt;
-  }
-  if (!in_block && !failed) {
-    wire::AppendNoticeResponse(out_, {.severity = wire::Severity::kNotice,
-                                      .sqlstate = "25P01",
-                                      .message = "there is no transaction in progress",
-                                      .detail = {},
-                                      .hint = {}});
-  }
-  const bool commits = statement.kind == StatementKind::kCommit && !failed;
-  if (commits) {
-    CommitTransaction();
-  } else {
-    state_.Rollback();
-  }
-  wire::AppendCommandComplete(out_, commits ? "COMMIT" : "ROLLBACK");
   return std::nullopt;
 }
 

@@ -2,8 +2,9 @@
 
 // What a Postgres session keeps: parameters (GUCs), temporary tables, channels, prepared
 // statements, portals and sequence values, with the life-times of the real ones. What is
-// transactional is rolled back with the transaction. A value; pure.
+// transactional is rolled back with the transaction or the savepoint. A value; pure.
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -12,34 +13,43 @@
 #include <string_view>
 #include <vector>
 
-#include "pglynx/core/result.h"
+#include "sim/known_parameters.h"
 #include "sim/mini_sql.h"
 
 namespace pglynx::sim {
 
-// A parameter that the server knows.
-struct KnownParameter {
-  std::string_view name;  // as it is printed
-  std::string_view standard;
-  bool reported = false;
-  bool fixed = false;  // nobody can set it
+// A value of SQL as text; nothing: NULL.
+using SqlValue = std::optional<std::string>;
+
+struct Column {
+  std::string name;
+  uint32_t type = 0;  // its OID
+  bool of_table = false;
 };
-// nullptr: unknown. Names compare without case.
-const KnownParameter* FindParameter(std::string_view name);
-// In the order in which they are reported at a login.
-std::vector<const KnownParameter*> ReportedParameters();
-// The value as the server prints it; nothing if it is refused.
-std::optional<std::string> CanonicalValue(const KnownParameter& parameter, std::string_view value);
 
 struct PreparedStatement {
   MiniStatement statement;
-  uint64_t batch = 0;  // which Query or batch of its session made it
+  std::vector<uint32_t> types = {};  // OIDs of its parameters
+  std::vector<Column> columns = {};  // of its result, as they were at Parse; empty: no rows
+  uint64_t batch = 0;                // which Query or batch of its session made it
 };
+
 struct Portal {
   MiniStatement statement;
-  std::vector<std::string> parameters;
+  std::vector<uint32_t> types;  // as its statement's
+  std::vector<SqlValue> parameters;
+  std::vector<Column> columns;  // of its result, as they were at Bind; empty: no rows
+  // SELECT makes its rows when they are fetched, from its table as it was at Bind.
+  std::vector<SqlValue> table_rows;
+  size_t row_count = 0;
+  size_t next_row = 0;
+  // SHOW and EXECUTE make all of them (DataRow messages) when they first run.
+  std::vector<std::string> store;
   bool started = false;
-  std::vector<std::string> rows;  // DataRow messages not sent yet
+  bool at_end = false;       // no more rows; what returns none has run
+  bool failed = false;       // an error came since it was made: nothing of it can run
+  bool born_failed = false;  // made in a failed transaction
+  size_t level = 0;          // the savepoints that were open when it was made
 };
 
 enum class TransactionState : uint8_t { kIdle, kImplicit, kBlock, kFailed };
@@ -54,6 +64,7 @@ class SessionState {
   void Reset(const KnownParameter& parameter);
   void ResetAll();
   [[nodiscard]] std::string Value(const KnownParameter& parameter) const;
+  [[nodiscard]] std::string StartupValue(const KnownParameter& parameter) const;
 
   // --- transaction ---
   void BeginImplicit();
@@ -61,20 +72,31 @@ class SessionState {
   void BeginBlock() { transaction = TransactionState::kBlock; }
   // After an error: an implicit transaction is gone, a block has failed.
   void Fail();
+  // The commit of what LISTEN and UNLISTEN asked for goes with it.
   void Commit();
   void Rollback();
   [[nodiscard]] char StatusByte() const;
 
-  // DISCARD ALL, but for the locks, which are the server's.
+  // --- savepoints, inside a block ---
+  void Savepoint(const std::string& name);
+  [[nodiscard]] bool HasSavepoint(const std::string& name) const;
+  // Precondition of both: HasSavepoint. They return the level that is left.
+  size_t Release(const std::string& name);
+  size_t RollbackTo(const std::string& name);
+  [[nodiscard]] size_t level() const { return savepoints_.size(); }
+
+  // DISCARD ALL, but for the locks, which are the server's. The unnamed statement survives it.
   void DiscardAll();
 
   struct Transactional {
     std::map<std::string_view, std::string> parameters;  // set in this session
-    std::map<std::string, std::vector<std::string>> temp_tables;
-    std::set<std::string> channels;
+    std::map<std::string_view, std::string> local;       // set in this transaction
+    std::map<std::string, std::vector<SqlValue>> temp_tables;
+    std::set<std::string> channels;          // that it will hear once it commits
+    std::vector<std::string> notifications;  // of this transaction, sent at its commit
   };
   Transactional now;
-  std::vector<std::string> notifications;             // of this transaction, sent at its commit
+  std::set<std::string> heard_channels;               // as committed
   std::map<std::string, PreparedStatement> prepared;  // by the protocol and by PREPARE
   std::optional<PreparedStatement> unnamed_statement;
   std::map<std::string, Portal> portals;  // "" is the unnamed one
@@ -83,9 +105,17 @@ class SessionState {
   TransactionState transaction = TransactionState::kIdle;
 
  private:
+  struct SavedLevel {
+    std::string name;
+    Transactional before;
+  };
+  // The index of the innermost one of this name; nothing: there is none.
+  [[nodiscard]] std::optional<size_t> FindSavepoint(const std::string& name) const;
+  void EndTransaction();
+
   std::map<std::string_view, std::string> startup_;
-  std::map<std::string_view, std::string> local_;
   Transactional before_;  // at the beginning of the transaction
+  std::vector<SavedLevel> savepoints_;
 };
 
 }  // namespace pglynx::sim

@@ -63,6 +63,11 @@ class SimPendingConnect final : public net::PendingConnect {
     Duration delay = dice.Between(faults.latency_min, faults.latency_max) * 2;
     if (!address_.is_unix() && !IsNumeric(address_.host)) {
       delay += dice.Between(Duration::zero(), kResolveMax);
+      if (dice.Chance(faults.unresolvable)) {
+        ticket_ = network_.loop_.Schedule(network_.loop_.Now() + delay,
+                                          [this] { Fail("the name has no address"); });
+        return;
+      }
     }
     ticket_ = network_.loop_.Schedule(network_.loop_.Now() + delay, [this, refused] {
       Finish(refused ? nullptr : network_.Establish(address_));
@@ -76,9 +81,11 @@ class SimPendingConnect final : public net::PendingConnect {
       listener_.OnConnected(std::move(stream));
       return;
     }
-    const Error error{
-        ErrorCode::kServerUnreachable,
-        fmt::format("cannot connect to server {}: Connection refused", address_.ToString())};
+    Fail("Connection refused");
+  }
+  void Fail(std::string_view why) {
+    const Error error{ErrorCode::kServerUnreachable,
+                      fmt::format("cannot connect to server {}: {}", address_.ToString(), why)};
     listener_.OnConnectFailed(error);
   }
 

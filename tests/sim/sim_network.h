@@ -24,14 +24,15 @@ namespace pglynx::sim {
 
 // Probabilities; all zero is a perfect network.
 struct NetworkFaults {
-  double refuse = 0;       // a connect is refused
-  double black_hole = 0;   // a connect is never answered
-  double reset = 0;        // a segment breaks its connection
-  double stall = 0;        // a segment is held up, for at most `stall_max`
-  double freeze = 0;       // a segment and all behind it never arrive; both ends learn it
-                           // after `user_timeout`, as TCP_USER_TIMEOUT makes it
-  double split = 0;        // a read ends anywhere
-  double single_byte = 0;  // a read has one byte
+  double unresolvable = 0;  // a host's name has no address at the moment
+  double refuse = 0;        // a connect is refused
+  double black_hole = 0;    // a connect is never answered
+  double reset = 0;         // a segment breaks its connection
+  double stall = 0;         // a segment is held up, for at most `stall_max`
+  double freeze = 0;        // a segment and all behind it never arrive; both ends learn it
+                            // after `user_timeout`, as TCP_USER_TIMEOUT makes it
+  double split = 0;         // a read ends anywhere
+  double single_byte = 0;   // a read has one byte
   Duration latency_min = std::chrono::microseconds(50);
   Duration latency_max = std::chrono::microseconds(500);
   Duration stall_max = std::chrono::milliseconds(200);

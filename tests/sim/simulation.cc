@@ -16,6 +16,8 @@ const net::Address kPooler = {"10.0.1.1", 6432};
 }  // namespace
 
 net::Address ServerAddress(size_t index) {
+  // Every second one is known by a name, which has to be resolved.
+  if (index % 2 == 1) return {fmt::format("db{}.example", index + 1), 5432};
   return {fmt::format("10.0.2.{}", index + 1), 5432};
 }
 
@@ -27,8 +29,8 @@ config::Pool MakePool(const std::string& name, const OnePool& pool, size_t serve
   user.pool_mode = pool.mode;
   user.connect_timeout = pool.connect_timeout;
   user.query_wait_timeout = pool.query_wait_timeout;
-  user.idle_timeout = std::chrono::minutes(10);
-  user.server_lifetime = std::chrono::hours(1);
+  user.idle_timeout = pool.idle_timeout;
+  user.server_lifetime = pool.server_lifetime;
   config::Pool made;
   made.name = name;
   made.mode = pool.mode;
@@ -41,6 +43,8 @@ config::Config MakeConfig(const OnePool& pool) {
   config::Config config;
   config.general.hosts = {kPooler.host};
   config.general.port = kPooler.port;
+  config.general.server_round_robin = pool.server_round_robin;
+  config.general.max_client_statements = pool.max_client_statements;
   config.auth.method = pool.method;
   config.pools.push_back(MakePool("app", pool, 0));
   return config;

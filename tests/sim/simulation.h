@@ -35,6 +35,10 @@ struct OnePool {
   uint32_t pool_size = 2;
   Duration query_wait_timeout = std::chrono::seconds(5);
   Duration connect_timeout = std::chrono::seconds(2);
+  Duration idle_timeout = std::chrono::minutes(10);
+  Duration server_lifetime = std::chrono::hours(1);
+  bool server_round_robin = false;
+  uint32_t max_client_statements = 10000;
   config::AuthMethod method = config::AuthMethod::kTrust;
   PostgresUser::Method server_method = PostgresUser::Method::kTrust;
 };

@@ -117,6 +117,7 @@ class Swarm {
     network.latency_max = std::chrono::microseconds(setup_.Between(60, 5000));
     network.stall = Some(0.05);
     if (network_faults_) {
+      network.unresolvable = Some(0.1);
       network.refuse = Some(0.1);
       network.black_hole = Some(0.02);
       network.reset = Some(0.005);

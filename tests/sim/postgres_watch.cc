@@ -1,0 +1,48 @@
+// FakePostgres: what is watched when a session changes hands.
+
+#include "sim/postgres_session.h"
+
+namespace pglynx::sim {
+namespace {
+
+// Statements that the pooler itself prepares.
+constexpr std::string_view kPoolerPrefix = "pglynx_";
+
+}  // namespace
+
+void PostgresSession::NoteMarker(const Marker& marker) {
+  if (marker.client == 0) return;
+  const bool in_transaction = state_.transaction == TransactionState::kBlock ||
+                              state_.transaction == TransactionState::kFailed;
+  const bool shared = (in_transaction && last_client_ != 0 && last_client_ != marker.client) ||
+                      (batch_client_ != 0 && batch_client_ != marker.client);
+  if (shared) {
+    server_.world().violations.Report(
+        "I2", "server session " + std::to_string(pid_) + " ran a statement of client " +
+                  std::to_string(marker.client) + " inside a transaction of client " +
+                  std::to_string(batch_client_ != 0 ? batch_client_ : last_client_));
+  }
+  if (last_client_ != 0 && last_client_ != marker.client) ReportLeftOver(marker);
+  last_client_ = marker.client;
+  batch_client_ = marker.client;
+}
+
+void PostgresSession::ReportLeftOver(const Marker& marker) {
+  std::string left;
+  if (!state_.now.temp_tables.empty()) left += " a temporary table,";
+  if (!state_.now.channels.empty()) left += " a LISTEN,";
+  if (server_.locks().Holds(*this)) left += " an advisory lock,";
+  for (const auto& [name, statement] : state_.prepared) {
+    const bool is_own = statement.batch == batch_;  // of the batch whose Execute this is
+    if (!is_own && !name.starts_with(kPoolerPrefix))
+      left += " the prepared statement " + name + ",";
+  }
+  if (left.empty()) return;
+  left.back() = ' ';
+  server_.world().violations.Report("I5", "server session " + std::to_string(pid_) +
+                                              " came to client " + std::to_string(marker.client) +
+                                              " with" + left + "of client " +
+                                              std::to_string(last_client_));
+}
+
+}  // namespace pglynx::sim
