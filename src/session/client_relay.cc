@@ -1,6 +1,7 @@
 // Client to server: what each message means for the server that carries it.
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -278,7 +279,7 @@ void ClientSession::NoteResets(std::string_view text, sql::StateEffects effects)
   const bool resets =
       effects.Has(sql::StateEffect::kReset) || effects.Has(sql::StateEffect::kDiscard);
   if (resets_ == nullptr) {
-    if (!resets || !pool_.welcome().has_value() || initial_ == pool_.welcome()->defaults) return;
+    if (!resets || (pool_.welcome().has_value() && initial_ == pool_.welcome()->defaults)) return;
     resets_ = std::make_unique<std::vector<PendingReset>>();
   }
   // All statements of one batch count together: a SET behind a RESET keeps its value.
@@ -286,17 +287,35 @@ void ClientSession::NoteResets(std::string_view text, sql::StateEffects effects)
   if (!resets_->empty() && resets_->back().replies_left == ready_owed_ + 1) {
     sql::FindResets(text, syntax, resets_->back().resets);
   } else if (resets) {
-    resets_->push_back({ready_owed_ + 1, false, false, sql::FindResets(text, syntax)});
+    resets_->push_back({.replies_left = ready_owed_ + 1,
+                        .committed = false,
+                        .failed = false,
+                        .rolled_back = false,
+                        .resets = sql::FindResets(text, syntax)});
   }
 }
 
 // One ReadyForQuery has come.
 void ClientSession::CountReadyForResets() {
-  if (resets_ == nullptr) return;
+  if (resets_ == nullptr) {
+    RestoreAfterRollback();
+    return;
+  }
   for (PendingReset& pending : *resets_) {
     if (pending.replies_left > 0) --pending.replies_left;
   }
   RestoreAfterReset();
+  RestoreAfterRollback();
+}
+
+void ClientSession::RestoreAfterRollback() {
+  if (restored_ != nullptr && lease_->HasCancelInFlight()) return;
+  const bool rolled_back = std::exchange(rolled_back_, false);
+  if (restored_ == nullptr) return;
+  const bool over = lease_->tracker().status() == 'I';
+  // A whole transaction takes its RESETs back too, but for those that an earlier COMMIT kept.
+  if (rolled_back && (!over || restored_->committed)) Restore(*restored_);
+  if (over) restored_.reset();
 }
 
 void ClientSession::RestoreAfterReset() {
@@ -310,16 +329,22 @@ void ClientSession::RestoreAfterReset() {
 }
 
 void ClientSession::Restore(const PendingReset& pending) {
-  if (!pool_.welcome().has_value() || (pending.failed && !pending.committed)) return;
-  const pool::ParameterSet& defaults = *pool_.welcome()->defaults;
+  const bool taken_back = pending.failed && !pending.committed && &pending != restored_.get();
+  if (taken_back) return;
+  // Right behind a reload the defaults of the new servers are not known yet.
+  const pool::ParameterSet* defaults =
+      pool_.welcome().has_value() ? &*pool_.welcome()->defaults : nullptr;
   std::string batch;
   for (const pool::Parameter& parameter : initial_->all()) {
-    const std::string* standard = defaults.Find(parameter.name);
+    const std::string* standard = defaults != nullptr ? defaults->Find(parameter.name) : nullptr;
     if (standard != nullptr && *standard == parameter.value) continue;
     if (!pending.resets.Includes(parameter.name)) continue;
     const std::string* now = wanted_->Find(parameter.name);
     const bool reported = standard != nullptr && now != nullptr;
-    if (pending.failed && reported && *now != *standard) continue;  // it was taken back
+    const bool doubtful = pending.failed || pending.rolled_back;
+    if (doubtful && reported && *now != *standard) continue;  // it was taken back
+    const bool again = &pending == restored_.get();
+    if ((again || pending.rolled_back) && !reported) continue;  // nobody can tell
     wire::AppendRun(batch, kRestoringStatement,
                     pool::SetStatement(parameter.name, parameter.value, pool::SetScope::kSession));
     // A SET LOCAL behind the RESET holds on to the end of the transaction.
@@ -329,6 +354,12 @@ void ClientSession::Restore(const PendingReset& pending) {
     }
   }
   if (batch.empty()) return;
+  if (lease_->tracker().status() == 'T' && &pending != restored_.get()) {
+    if (restored_ == nullptr) restored_ = std::make_unique<PendingReset>();
+    restored_->committed = restored_->committed || pending.committed;
+    restored_->failed = true;  // made good again only where the server's default is seen
+    restored_->resets.Add(pending.resets);
+  }
   wire::AppendSync(batch);
   const std::string_view chunk = batch;
   lease_->Send({&chunk, 1});
@@ -408,6 +439,7 @@ void ClientSession::OnQuery(const FrameScanner::Item& item) {
   if (!SessionMode()) {
     if (!Admit(effects, Request::kDeniedQuery)) return;
     DropUnnamedStatement();
+    NoteDroppedNames(effects);
   }
   lease_->tracker().Sent(Request::kQuery);
   ++ready_owed_;

@@ -31,7 +31,8 @@ ClientSession::ClientSession(SessionTable& table, Birth birth)
       cancel_secret_(std::move(birth.cancel_secret)),
       id_(birth.id),
       connected_at_us_(birth.connected_at_us),
-      cancel_pid_(birth.cancel_pid) {
+      cancel_pid_(birth.cancel_pid),
+      shares_statements_(!SessionMode() && pool_.settings().prepared_statements_cache_size > 0) {
   ++pool_.clients;
   ++pool_.stats().client_login_count;
 }
@@ -45,10 +46,6 @@ void ClientSession::Start(std::string_view unread) {
   if (unread.empty()) return;
   input_.Append(unread);
   ConsumeHeldInput();
-}
-
-bool ClientSession::SharesStatements() const {
-  return !SessionMode() && pool_.settings().prepared_statements_cache_size > 0;
 }
 
 void ClientSession::SetState(State state) {
@@ -111,6 +108,7 @@ void ClientSession::OnServerDrained() {
 void ClientSession::OnServerCancelsDone() {
   if (state_ != State::kActive) return;
   RestoreAfterReset();
+  RestoreAfterRollback();
   AfterReplies();
 }
 

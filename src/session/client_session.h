@@ -107,6 +107,7 @@ class ClientSession final : public net::StreamListener,
     uint32_t replies_left;  // ReadyForQuery up to and including its own
     bool committed;         // a COMMIT was answered behind a part of it
     bool failed;            // then an error took back what came after that
+    bool rolled_back;       // a ROLLBACK was answered behind it
     sql::Resets resets;
   };
 
@@ -114,7 +115,7 @@ class ClientSession final : public net::StreamListener,
   void SetState(State state);
   bool SessionMode() const { return pool_.settings().session_mode; }
   // Whether statements of this client are renamed and shared.
-  bool SharesStatements() const;
+  bool SharesStatements() const { return shares_statements_; }
   // Why it keeps its server between transactions; empty: it does not.
   [[nodiscard]] std::string_view PinReason() const;
   void Attach(pool::Lease lease);
@@ -149,6 +150,8 @@ class ClientSession final : public net::StreamListener,
   void CountReadyForResets();
   void RestoreAfterReset();
   void Restore(const PendingReset& pending);
+  // What was made good inside a transaction may be rolled back without its RESET.
+  void RestoreAfterRollback();
   sql::StateEffects JudgeText(std::string_view text) const;
   // Notes what the statement may leave behind. False: it is refused (and denied on the
   // server by `denial`).
@@ -180,6 +183,11 @@ class ClientSession final : public net::StreamListener,
   [[nodiscard]] UnnamedStatement::Place NextRequest() const;
   // A Close or a Query drops it.
   void DropUnnamedStatement();
+  // DEALLOCATE ALL and DISCARD ALL: which names exist is known when they have been answered.
+  void NoteDroppedNames(sql::StateEffects effects) {
+    names_dropped_ = names_dropped_ || effects.Has(sql::StateEffect::kDeallocateAll) ||
+                     effects.Has(sql::StateEffect::kDiscard);
+  }
   void OnUnnamedParse(std::string_view contents, sql::StateEffects effects);
   void SendHiddenClose(std::string_view name);
   // Adds the message with its statement name replaced.
@@ -191,6 +199,8 @@ class ClientSession final : public net::StreamListener,
   Fate OnServerError(const wire::FrameScanner::Item& item);
   Fate OnParameterStatus(std::string_view body, bool hidden);
   void OnCommandTag(std::string_view tag);
+  // A ROLLBACK, or a RESET, was answered in the batch whose ReadyForQuery comes next.
+  void NoteForResets(bool rolled_back);
   void OnReadyForQuery(char status);
   // `denials_shown`: how many of the denied requests struck out get their error shown.
   void TakeBackStruck(uint32_t denials_shown);
@@ -212,6 +222,7 @@ class ClientSession final : public net::StreamListener,
   pool::ParameterRef initial_;  // those it logged in with; what RESET goes back to
   std::unique_ptr<PreparedStatements> statements_;
   std::unique_ptr<UnnamedStatement> unnamed_;          // nullptr: it never had one
+  std::unique_ptr<PendingReset> restored_;             // all that was made good in this transaction
   std::unique_ptr<std::vector<PendingReset>> resets_;  // to be made good, in the order sent
   std::unique_ptr<std::vector<Error>> denied_;         // errors that replace the server's, in order
   std::vector<std::function<void()>> cancels_;         // that wait for our own settings to be made
@@ -222,6 +233,8 @@ class ClientSession final : public net::StreamListener,
   TimePoint request_at_{};  // first message of the request under way
   TimePoint transaction_at_{};
   uint32_t cancel_pid_;
+  // As the pool was at the login: names that exist already do not change sides at a reload.
+  const bool shares_statements_;
   uint32_t ready_owed_ = 0;      // ReadyForQuery that the client still awaits
   uint32_t swallow_bytes_ = 0;   // rest of a server message that is not passed on
   uint32_t drop_bytes_ = 0;      // rest of a client message that is not passed on
@@ -234,6 +247,8 @@ class ClientSession final : public net::StreamListener,
   bool transaction_open_ = false;
   bool server_fatal_seen_ = false;  // the client has been told FATAL by the server
   bool terminate_seen_ = false;
+  bool rolled_back_ = false;    // ROLLBACK was answered since the last ReadyForQuery
+  bool names_dropped_ = false;  // DEALLOCATE ALL or DISCARD ALL was sent and not answered
 };
 
 }  // namespace pglynx::session

@@ -69,7 +69,8 @@ bool ClientSession::MustWaitForAnswers(const FrameScanner::Item& item) const {
   const bool statement = type == 'P' || type == 'B' || type == 'D' || type == 'C';
   const wire::ReplyTracker& tracker = lease_->tracker();
   // Behind a RESET nothing may run before its settings are made good.
-  if (resets_ != nullptr && !tracker.unsynced() &&
+  const bool restores = resets_ != nullptr || (restored_ != nullptr && !tracker.empty());
+  if (restores && !tracker.unsynced() &&
       (statement || type == 'Q' || type == 'E' || type == 'F')) {
     return true;
   }
@@ -88,6 +89,7 @@ bool ClientSession::MustWaitForAnswers(const FrameScanner::Item& item) const {
     }
   }
   if (!SharesStatements()) return false;
+  if (names_dropped_ && !tracker.unsynced()) return true;
   return (statements_ != nullptr && statements_->Uncertain()) || memory.statements.Uncertain();
 }
 
@@ -260,6 +262,7 @@ void ClientSession::OnBind(const FrameScanner::Item& item) {
     if (unnamed_ != nullptr) {
       if (!Admit(unnamed_->effects(), Request::kDeniedParse)) return;
       NoteResetsIn(unnamed_->contents(), unnamed_->effects());
+      NoteDroppedNames(unnamed_->effects());
       unnamed_->Bound();
     }
     EnsureUnnamedStatement();
@@ -273,6 +276,7 @@ void ClientSession::OnBind(const FrameScanner::Item& item) {
     }
     if (statement != nullptr) {
       NoteResetsIn(statement->contents(), sql::StateEffects::FromBits(statement->effects));
+      NoteDroppedNames(sql::StateEffects::FromBits(statement->effects));
     }
     const std::string_view server_name = NameOnServer(name);
     if (server_name.empty()) {

@@ -224,9 +224,14 @@ void ClientSession::OnCommandTag(std::string_view tag) {
         memory.statements.Clear();
         if (statements_ != nullptr) statements_->Clear();
         if (tag == "DISCARD ALL") memory.sequences_of = 0;
+        NoteForResets(false);
       } else if (tag == "DO" && !SessionMode()) {
         Pin("do");
       }
+      break;
+    case 'R':
+      if (tag == "ROLLBACK") rolled_back_ = true;
+      NoteForResets(tag == "ROLLBACK");
       break;
     case 'P':
       if (tag == "PREPARE" && !SessionMode()) Pin("prepare");
@@ -237,6 +242,13 @@ void ClientSession::OnCommandTag(std::string_view tag) {
       break;
     default:
       break;
+  }
+}
+
+void ClientSession::NoteForResets(bool rolled_back) {
+  if (resets_ == nullptr) return;
+  for (PendingReset& pending : *resets_) {
+    if (pending.replies_left == 1) pending.rolled_back = rolled_back;
   }
 }
 
@@ -272,6 +284,7 @@ void ClientSession::AfterReplies() {
     return;
   }
   ready_owed_ = 0;
+  names_dropped_ = false;
   if (unnamed_ != nullptr) unnamed_->Settle(tracker.answered());
   if (request_open_ && !tracker.unsynced()) {
     request_open_ = false;
@@ -284,7 +297,9 @@ void ClientSession::AfterReplies() {
     ConsumeHeldInput();
     return;
   }
-  if (!tracker.Idle() || !scanner_.AtBoundary() || resets_ != nullptr) return;
+  if (!tracker.Idle() || !scanner_.AtBoundary() || resets_ != nullptr || restored_ != nullptr) {
+    return;
+  }
   if (end_with_ != nullptr) {
     const Error error = *end_with_;
     Fatal(error);

@@ -110,6 +110,16 @@ void Resets::Set(const std::string& name) {
   if (all) kept.push_back(name);
 }
 
+void Resets::Add(const Resets& later) {
+  if (later.all) {
+    all = true;
+    kept.clear();
+  }
+  for (const std::string& name : later.names) {
+    if (!Contains(names, name)) names.push_back(name);
+  }
+}
+
 Resets FindResets(std::string_view text, StringSyntax syntax) {
   Resets resets;
   FindResets(text, syntax, resets);

@@ -120,7 +120,7 @@ std::vector<std::string> SplitWords(std::string_view options) {
 Result<StartupParameter> ParseSetting(std::string_view setting, std::string_view word) {
   const size_t equals = setting.find('=');
   if (equals == std::string_view::npos || equals == 0) {
-    return Error{ErrorCode::kInvalidParameterValue,
+    return Error{ErrorCode::kSyntaxError,
                  fmt::format("invalid startup option \"{}\": a name and a value (name=value) are "
                              "needed",
                              Shown(word))};
@@ -195,7 +195,7 @@ Result<StartupParameters> ParseOptions(std::string_view options) {
     } else if (word.starts_with("-c")) {
       setting = std::string_view(word).substr(2);
     } else {
-      return Error{ErrorCode::kInvalidParameterValue,
+      return Error{ErrorCode::kSyntaxError,
                    fmt::format("unsupported startup option \"{}\": allowed are -c name=value and "
                                "--name=value",
                                Shown(word))};

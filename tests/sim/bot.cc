@@ -15,11 +15,12 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kSettings
     {"TimeZone", "Asia/Tokyo"},
     {"IntervalStyle", "iso_8601"},
     {"application_name", "swarm"},
-    {"application_name", "it s"},
+    {"application_name", R"(it's; \ --)"},
     {"client_encoding", "latin1"},
 }};
 constexpr std::array<std::string_view, 3> kTables = {"t0", "t1", "t2"};
 constexpr std::array<std::string_view, 3> kChannels = {"c0", "c1", "c2"};
+constexpr std::array<std::string_view, 2> kSavepoints = {"p0", "p1"};
 constexpr std::array<std::string_view, 4> kStatements = {"s0", "s1", "s2", "s3"};
 constexpr size_t kVanishBytesMax = 300;
 
@@ -60,6 +61,12 @@ void Bot::ActBusy() {
   if (client_.state() == FakeClient::State::kReady && dice_.Chance(habits_.cancel)) {
     client_.CancelMine();
   }
+  if (dice_.Chance(0.5)) {
+    client_.ResumeReading();
+    client_.FinishCopy();
+  } else if (dice_.Chance(habits_.slow)) {
+    client_.StopReading();
+  }
   const bool stuck = loop_.Now() - client_.last_progress() > habits_.patience;
   if (stuck || dice_.Chance(habits_.vanish / 10)) {
     client_.Vanish(static_cast<FakeClient::Exit>(dice_.Below(2)), 0);
@@ -77,18 +84,23 @@ void Bot::Act() {
                    dice_.Between(1, kVanishBytesMax));
   }
   if (dice_.Chance(habits_.copy)) {
-    // Nothing may follow a COPY IN before the server asks for its data.
-    const auto rows = static_cast<uint32_t>(dice_.Between(0, 60));
-    const Op copy = dice_.Chance(0.5) ? CopyIn(rows) : CopyOut(rows);
-    if (dice_.Chance(habits_.extended)) {
-      client_.Extended({copy});
-    } else {
-      client_.Query({copy});
-    }
+    AskForCopy();
     return;
   }
   uint64_t requests = dice_.Chance(habits_.pipeline) ? dice_.Between(2, 6) : 1;
   for (; requests > 0; --requests) AskOnce();
+}
+
+// Nothing may follow a COPY IN before the server asks for its data.
+void Bot::AskForCopy() {
+  const auto rows = static_cast<uint32_t>(dice_.Between(0, 60));
+  const auto end = static_cast<CopyEnd>(dice_.Chance(0.5) ? 0 : dice_.Below(3));
+  const Op copy = dice_.Chance(0.5) ? CopyIn(rows, end) : CopyOut(rows);
+  if (dice_.Chance(habits_.extended)) {
+    client_.Extended({copy});
+  } else {
+    client_.Query({copy});
+  }
 }
 
 void Bot::AskOnce() {
@@ -96,6 +108,10 @@ void Bot::AskOnce() {
     client_.Query({Rollback()});
   } else if (dice_.Chance(0.01)) {
     client_.Query({});
+  } else if (dice_.Chance(habits_.discard)) {
+    client_.Query({dice_.Chance(0.5) ? DiscardAll() : DeallocateAll()});
+  } else if (dice_.Chance(habits_.session_state / 10)) {
+    client_.FunctionCall();
   } else if (dice_.Chance(habits_.extended)) {
     client_.Extended(SomeOps(Protocol::kExtended));
   } else {
@@ -105,7 +121,13 @@ void Bot::AskOnce() {
 
 std::vector<Op> Bot::SomeOps(Protocol protocol) {
   std::vector<Op> ops;
-  for (uint64_t count = dice_.Between(1, 3); count > 0; --count) ops.push_back(SomeOp(protocol));
+  bool resets = false;
+  for (uint64_t count = dice_.Between(1, 3); count > 0; --count) {
+    const Op op = SomeOp(protocol);
+    resets = resets || op.kind == OpKind::kReset;
+    // "RESET in front of SAVEPOINT in one batch", rivals_state_test.cc.
+    ops.push_back(resets && op.kind == OpKind::kSavepoint ? Echo() : op);
+  }
   return ops;
 }
 
@@ -132,6 +154,11 @@ Op Bot::SomeOp(Protocol protocol) {
 Op Bot::SomeTransactionStep() {
   const bool open = client_.model().status() != 'I';
   if (!open) return dice_.Chance(0.9) ? Begin() : Commit();
+  if (dice_.Chance(0.4)) {
+    const std::string_view name = PickFrom(dice_, kSavepoints);
+    if (dice_.Chance(0.5)) return Savepoint(name);
+    return dice_.Chance(0.5) ? Release(name) : RollbackTo(name);
+  }
   return dice_.Chance(0.7) ? Commit() : Rollback();
 }
 
@@ -151,7 +178,7 @@ Op Bot::SomeSetting() {
 
 Op Bot::SomeSessionState() {
   const std::string_view table = PickFrom(dice_, kTables);
-  switch (dice_.Below(9)) {
+  switch (dice_.Below(10)) {
     case 0:
       return CreateTemp(table);
     case 1:
@@ -168,6 +195,8 @@ Op Bot::SomeSessionState() {
       return Set("work_mem", "64MB");
     case 7:
       return Show("work_mem");
+    case 8:
+      return TryLock(client_.number());
     default:
       return UnlockAll();
   }

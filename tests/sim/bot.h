@@ -24,6 +24,8 @@ struct BotHabits {
   double settings = 0.2;
   double session_state = 0.02;  // what pins it in transaction mode
   double copy = 0.1;
+  double discard = 0.01;  // DISCARD ALL, DEALLOCATE ALL
+  double slow = 0.02;     // stops to read for a while
   double error = 0.05;
   uint32_t actions_max = 30;
   Duration think_max = std::chrono::milliseconds(20);
@@ -53,6 +55,7 @@ class Bot {
   Op SomeSetting();
   Op SomeSessionState();
   Op SomeTransactionStep();
+  void AskForCopy();
   // Gives it a named statement, and uses it again if it is prepared already.
   Op Prepared();
 

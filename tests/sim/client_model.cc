@@ -191,10 +191,7 @@ void ClientModel::Apply(const Op& op) {
       status_ = 'T';
       break;
     case OpKind::kDiscardAll:
-      for (const auto& [name, value] : startup_) being_restored_.insert(name);
-      now_ = {};
-      before_ = {};
-      DropNamed();
+      DiscardAll();
       break;
     case OpKind::kDeallocateAll:
       DropNamed();
@@ -216,12 +213,21 @@ void ClientModel::Apply(const Op& op) {
   }
 }
 
+// Not undone by what comes: it runs alone.
+void ClientModel::DiscardAll() {
+  for (const auto& [name, value] : startup_) being_restored_.insert(name);
+  now_ = {};
+  before_ = {};
+  DropNamed();
+}
+
 void ClientModel::DropNamed() {
   std::erase_if(statements_, [](const auto& statement) { return !statement.first.empty(); });
 }
 
 // An error undoes what came behind the last savepoint; the end of the block undoes the rest.
 void ClientModel::Fail() {
+  if (status_ == 'E') return;
   if (status_ == 'T' && !savepoints_.empty()) {
     now_ = savepoints_.back().before;
     local_ = savepoints_.back().local;

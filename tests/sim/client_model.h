@@ -77,6 +77,7 @@ class ClientModel {
   };
   // The innermost one of this name; the end: there is none.
   [[nodiscard]] size_t FindSavepoint(std::string_view name) const;
+  void DiscardAll();
   void DropNamed();
   // What parse analysis refuses; empty: nothing.
   [[nodiscard]] std::string_view AnalysisError(const Op& op) const;

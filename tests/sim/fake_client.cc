@@ -108,7 +108,8 @@ void FakeClient::Extended(std::vector<Op> ops, BatchEnd end) {
   std::string bytes;
   for (Op& op : ops) {
     op.marker = NewMarker();
-    PGLYNX_CHECK(op.parses || op.by_parameter);  // else its text has another marker
+    // Else its result has another marker.
+    PGLYNX_CHECK(op.parses || op.by_parameter || op.kind == OpKind::kShow);
     if (op.parses) {
       std::string contents = op.Sql();
       contents += '\0';
@@ -257,7 +258,7 @@ void FakeClient::SendCopyRows(const Op& op, uint32_t begin, uint32_t end) {
 }
 
 // In the extended protocol the Sync behind Execute has been ignored, so another follows.
-void FakeClient::SendCopyEnd(const Batch& batch) {
+void FakeClient::SendCopyEnd(bool extended) {
   std::string bytes;
   if (copy_end_ == CopyEnd::kFail) {
     const wire::MessageScope message(bytes, 'f');
@@ -265,27 +266,31 @@ void FakeClient::SendCopyEnd(const Batch& batch) {
   } else {
     wire::MessageScope(bytes, 'c');
   }
-  if (batch.extended) wire::MessageScope(bytes, 'S');
+  if (extended) wire::MessageScope(bytes, 'S');
   Send(bytes);
 }
 
+// It may vanish while it sends: the batch is not looked at afterwards.
 void FakeClient::SendCopyData(const Batch& batch) {
-  const Op& op = batch.steps.front().op;
+  const Op op = batch.steps.front().op;
+  const bool extended = batch.extended;
   copy_end_ = op.copy_end;
   const bool holds = op.copy_end == CopyEnd::kHold;
   SendCopyRows(op, 0, holds ? op.rows / 2 : op.rows);
   if (holds) {
     held_copy_ = op;
   } else {
-    SendCopyEnd(batch);
+    SendCopyEnd(extended);
   }
 }
 
 void FakeClient::FinishCopy() {
   if (!held_copy_.has_value() || batches_.empty()) return;
-  SendCopyRows(*held_copy_, held_copy_->rows / 2, held_copy_->rows);
-  SendCopyEnd(batches_.front());
+  const Op op = std::move(*held_copy_);
+  const bool extended = batches_.front().extended;
   held_copy_.reset();
+  SendCopyRows(op, op.rows / 2, op.rows);
+  SendCopyEnd(extended);
 }
 
 std::string FakeClient::Reported(std::string_view name) const {

@@ -94,6 +94,8 @@ class FakeClient final : public net::ConnectListener, public net::StreamListener
   [[nodiscard]] bool ended() const { return state_ == State::kEnded; }
   // Logged in, and everything has been answered.
   [[nodiscard]] bool idle() const { return state_ == State::kReady && batches_.empty(); }
+  // It has said goodbye or vanished.
+  [[nodiscard]] bool leaving() const { return leaving_; }
   [[nodiscard]] size_t outstanding() const { return batches_.size(); }
   [[nodiscard]] uint32_t number() const { return number_; }
   [[nodiscard]] const ClientModel& model() const { return model_; }
@@ -148,7 +150,7 @@ class FakeClient final : public net::ConnectListener, public net::StreamListener
   void Go();
   // Rows `begin` to `end` of a COPY IN.
   void SendCopyRows(const Op& op, uint32_t begin, uint32_t end);
-  void SendCopyEnd(const Batch& batch);
+  void SendCopyEnd(bool extended);
   void SendCopyData(const Batch& batch);
 
   // --- fake_client_login.cc ---

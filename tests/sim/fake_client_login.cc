@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "pglynx/auth/md5.h"
 #include "pglynx/core/bytes.h"
 #include "pglynx/wire/authentication.h"
 #include "pglynx/wire/message_writer.h"
@@ -112,7 +113,10 @@ void FakeClient::OnAuthentication(std::string_view body) {
     return;
   }
   std::string bytes;
-  if (request->code == wire::AuthenticationCode::kSasl) {
+  if (request->code == wire::AuthenticationCode::kMd5Password) {
+    const auto secret = auth::MakeMd5Secret(options_.password, options_.user);
+    wire::AppendPasswordMessage(bytes, *auth::MakeMd5Response(secret->view(), request->data));
+  } else if (request->code == wire::AuthenticationCode::kSasl) {
     scram_.emplace(world_.random);
     wire::AppendSaslInitialResponse(bytes, auth::kScramMechanism, scram_->Start());
   } else if (request->code == wire::AuthenticationCode::kSaslContinue && scram_.has_value()) {

@@ -297,6 +297,7 @@ void FakeClient::OnReady(std::string_view body) {
   }
   CheckReported();
   batches_.pop_front();
+  held_copy_.reset();  // it failed before its data were at an end
 }
 
 // What a driver believes its settings to be is what they are.

@@ -267,6 +267,7 @@ class Parser {
     }
     item.kind = SelectItem::Kind::kColumn;
     item.text = Name();
+    if (item.text == "pg_catalog" && Take(TokenKind::kDot)) item.text = Name();
     if (!Take(TokenKind::kOpenParen)) return item;
     item.kind = SelectItem::Kind::kCall;
     item.arguments = Arguments();

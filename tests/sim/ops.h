@@ -37,13 +37,13 @@ enum class OpKind : uint8_t {
   kDropTable,
   kListen,  // LISTEN name
   kUnlistenAll,
-  kNotify,  // NOTIFY name
+  kNotify,   // NOTIFY name
   kLock,     // an advisory lock of the session
   kTryLock,  // the same without waiting; its key must be the client's alone
   kUnlockAll,
   kDiscardAll,     // alone in its Query
   kDeallocateAll,  // alone in its Query
-  kCopyIn,  // into the shared table
+  kCopyIn,         // into the shared table
   kCopyOut,
 };
 

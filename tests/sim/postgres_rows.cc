@@ -205,6 +205,11 @@ std::optional<SqlError> PostgresSession::EvaluateCall(const SelectItem& item, st
                       "unrecognized configuration parameter \"" + item.arguments[0] + "\""};
     }
     value = state_.Value(*known);
+  } else if (name == "set_config") {
+    if (auto error = Assign(item.arguments[0], item.arguments[1], item.arguments[2] == "true")) {
+      return error;
+    }
+    value = state_.Value(*FindParameter(item.arguments[0]));
   } else {
     return EvaluateSequence(item, value);
   }

@@ -215,6 +215,7 @@ void PostgresSession::Fail(std::string_view sqlstate, std::string_view message) 
   query_.clear();
   pipelining_ = false;
   if (is_extended_) skip_to_sync_ = true;
+  Flush();  // send_message_to_frontend flushes (src/backend/utils/error/elog.c)
 }
 
 void PostgresSession::Warn(std::string_view sqlstate, std::string_view message) {

@@ -147,6 +147,8 @@ class PostgresSession final : public net::StreamListener, public Deletable {
 
   // --- postgres_settings.cc ---
   std::optional<SqlError> ExecuteSetting(const MiniStatement& statement);
+  // SET and set_config().
+  std::optional<SqlError> Assign(const std::string& name, const std::string& text, bool local);
   std::optional<SqlError> ExecuteTransaction(const Running& running);
   std::optional<SqlError> ExecuteSavepoint(const Running& running);
   // Of portals that a failed transaction made and never ran, when it is left.

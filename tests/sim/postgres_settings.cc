@@ -3,6 +3,16 @@
 #include "sim/postgres_session.h"
 
 namespace pglynx::sim {
+namespace {
+
+SqlError UnknownParameter(const std::string& name) {
+  return {"42704", "unrecognized configuration parameter \"" + name + "\""};
+}
+SqlError CannotBeChanged(const KnownParameter& known) {
+  return {"55P02", "parameter \"" + std::string(known.name) + "\" cannot be changed"};
+}
+
+}  // namespace
 
 bool PostgresSession::IsInBlock() const {
   return state_.transaction == TransactionState::kBlock ||
@@ -21,30 +31,38 @@ std::optional<SqlError> PostgresSession::ExecuteSetting(const MiniStatement& sta
   }
   const bool local = statement.kind == StatementKind::kSetLocal;
   if (local && !IsInBlock()) Warn("25P01", "SET LOCAL can only be used in transaction blocks");
-  const KnownParameter* known = FindParameter(statement.name);
-  if (known == nullptr) {
-    return SqlError{"42704", "unrecognized configuration parameter \"" + statement.name + "\""};
+  if (!resets && !statement.to_default) {
+    if (auto error = Assign(statement.name, statement.value, local)) return error;
+    wire::AppendCommandComplete(out_, tag);
+    return std::nullopt;
   }
-  const std::string name(known->name);
-  if (known->fixed) return SqlError{"55P02", "parameter \"" + name + "\" cannot be changed"};
-  if (resets || (statement.to_default && !local)) {
-    state_.Reset(*known);
-  } else if (statement.to_default) {
+  const KnownParameter* known = FindParameter(statement.name);
+  if (known == nullptr) return UnknownParameter(statement.name);
+  if (known->fixed) return CannotBeChanged(*known);
+  if (local) {
     state_.SetLocal(*known, state_.StartupValue(*known));
   } else {
-    std::optional<std::string> value =
-        CanonicalValue(*known, statement.value, state_.Value(*known));
-    if (!value.has_value()) {
-      return SqlError{"22023",
-                      "invalid value for parameter \"" + name + "\": \"" + statement.value + "\""};
-    }
-    if (local) {  // until the end of the transaction, an implicit one too
-      state_.SetLocal(*known, std::move(*value));
-    } else {
-      state_.Set(*known, std::move(*value));
-    }
+    state_.Reset(*known);
   }
   wire::AppendCommandComplete(out_, tag);
+  return std::nullopt;
+}
+
+std::optional<SqlError> PostgresSession::Assign(const std::string& name, const std::string& text,
+                                                bool local) {
+  const KnownParameter* known = FindParameter(name);
+  if (known == nullptr) return UnknownParameter(name);
+  if (known->fixed) return CannotBeChanged(*known);
+  std::optional<std::string> value = CanonicalValue(*known, text, state_.Value(*known));
+  if (!value.has_value()) {
+    return SqlError{"22023", "invalid value for parameter \"" + std::string(known->name) +
+                                 "\": \"" + text + "\""};
+  }
+  if (local) {  // until the end of the transaction, an implicit one too
+    state_.SetLocal(*known, std::move(*value));
+  } else {
+    state_.Set(*known, std::move(*value));
+  }
   return std::nullopt;
 }
 

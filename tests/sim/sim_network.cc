@@ -144,6 +144,14 @@ Link* SimNetwork::FindLink(uint64_t id) {
   return found == links_.end() ? nullptr : found->second.get();
 }
 
+size_t SimNetwork::UnsentBytes(const net::Address& address) const {
+  size_t bytes = 0;
+  for (const auto& [id, link] : links_) {
+    if (link->addresses[1] == address) bytes += link->ends[1].out.size();
+  }
+  return bytes;
+}
+
 // ----- sending -----
 
 TimePoint SimNetwork::ArrivalTime(Link& link, int from) {

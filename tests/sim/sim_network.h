@@ -71,6 +71,8 @@ class SimNetwork final : public net::Connector {
 
   // Connections of which one end at least is open.
   [[nodiscard]] size_t link_count() const { return links_.size(); }
+  // What was written by those who accepted at this address and is not sent yet.
+  [[nodiscard]] size_t UnsentBytes(const net::Address& address) const;
   // The last reads, oldest first.
   [[nodiscard]] const std::deque<ReadEvent>& last_reads() const { return last_reads_; }
   SimLoop& loop() { return loop_; }

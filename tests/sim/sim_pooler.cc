@@ -1,5 +1,7 @@
 #include "sim/sim_pooler.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace pglynx::sim {
@@ -41,6 +43,13 @@ SimPooler::~SimPooler() {
 }
 
 void SimPooler::Reload(config::Config config) {
+  for (const config::Pool& pool_config : config_->pools) {
+    for (const config::PoolUser& user : pool_config.users) {
+      pool::Pool& pool = this->pool(pool_config.name, user.username);
+      surplus_[&pool] = pool.server_count();
+    }
+  }
+  reloaded_at_ = world_.loop.Now();
   const auto previous = std::exchange(config_, std::make_unique<config::Config>(std::move(config)));
   session_world_.config = config_.get();
   session_world_.users = session::UserDirectory(*config_, session_world_.users);
@@ -85,14 +94,16 @@ void SimPooler::CheckInvariants() {
     for (const config::PoolUser& user : pool_config.users) {
       pool::Pool& pool = this->pool(pool_config.name, user.username);
       clients += pool.clients;
-      if (pool.server_count() > user.pool_size) {
+      const size_t servers_max = std::max(size_t{user.pool_size}, surplus_[&pool]);
+      surplus_[&pool] = std::min(surplus_[&pool], pool.server_count());
+      if (pool.server_count() > servers_max) {
         violations.Report("I3", fmt::format("pool {} has {} servers, pool_size = {}", pool.Name(),
                                             pool.server_count(), user.pool_size));
       }
       pool::PoolRow row;
       pool.FillRow(row);
       if (row.maxwait_us > static_cast<uint64_t>(user.query_wait_timeout.count()) &&
-          user.query_wait_timeout != Duration::zero()) {
+          user.query_wait_timeout != Duration::zero() && reloaded_at_ != world_.loop.Now()) {
         violations.Report(
             "I4", fmt::format("a client of pool {} waits for {} us", pool.Name(), row.maxwait_us));
       }

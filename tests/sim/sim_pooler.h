@@ -5,6 +5,7 @@
 //
 // Owner: the simulation. Destroyed before loop and network.
 
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -71,6 +72,9 @@ class SimPooler final : public session::SessionHost {
   session::SessionWorld session_world_;
   std::unique_ptr<session::SessionTable> sessions_;
   std::unique_ptr<net::Listener> listener_;
+  // Servers that a pool may have although a reload made it smaller: those that it had.
+  std::map<const pool::Pool*, size_t> surplus_;
+  TimePoint reloaded_at_ = TimePoint::min();
 };
 
 }  // namespace pglynx::sim

@@ -82,6 +82,7 @@ class Simulation {
   void Drain();
 
   SimLoop& loop() { return *loop_; }
+  [[nodiscard]] TimePoint Now() { return loop_->Now(); }
   SimNetwork& network() { return *network_; }
   SimPooler& pooler() { return *pooler_; }
   FakePostgres& server(size_t index = 0) { return *servers_[index]; }

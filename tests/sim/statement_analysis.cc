@@ -18,6 +18,7 @@ constexpr std::array kFunctions = {
     Function{"pg_sleep", 1, kVoidOid},
     Function{"repeat", 2, kTextOid},
     Function{"current_setting", 1, kTextOid},
+    Function{"set_config", 3, kTextOid},
     Function{"pg_advisory_lock", 1, kVoidOid},
     Function{"pg_advisory_xact_lock", 1, kVoidOid},
     Function{"pg_try_advisory_lock", 1, kBoolOid},

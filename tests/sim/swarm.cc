@@ -20,6 +20,7 @@ constexpr std::array<std::string_view, 4> kProfiles = {"none", "network", "serve
 // Nobody may be left without an answer for longer, where servers neither hang nor vanish: the
 // wait for a server and the longest statement fit in it many times.
 constexpr Duration kAnswerMax = seconds(90);
+constexpr std::array<uint32_t, 4> kCacheSizes = {0, 1, 3, 200};
 constexpr Duration kWorldTick = milliseconds(200);
 
 class Swarm {
@@ -96,7 +97,6 @@ class Swarm {
     pool.query_wait_timeout = milliseconds(setup_.Between(200, 10'000));
     pool.connect_timeout = milliseconds(setup_.Between(500, 5000));
     config::Pool made = MakePool(fmt::format("db{}", index), pool, server);
-    constexpr std::array<uint32_t, 4> kCacheSizes = {0, 1, 3, 200};
     made.prepared_statements_cache_size = kCacheSizes[setup_.Below(kCacheSizes.size())];
     if (setup_.Chance(0.2)) made.connect_query = "SELECT 'connect_query'";
     if (setup_.Chance(0.3)) made.users[0].server_lifetime = seconds(setup_.Between(1, 20));
@@ -149,6 +149,9 @@ class Swarm {
     habits_.session_state = Some(0.1);
     habits_.copy = Some(0.3);
     habits_.error = Some(0.2);
+    habits_.discard = Some(0.05);
+    habits_.slow = Some(0.1);
+    reload_ = Some(0.05);
     habits_.think_max = milliseconds(setup_.Between(1, 50));
     habits_.sleep_max = milliseconds(setup_.Between(1, 200));
   }
@@ -166,7 +169,27 @@ class Swarm {
           .Restart(sim_->dice().Between(Duration::zero(), Duration(seconds(3))));
     }
     if (sim_->dice().Chance(0.02)) sim_->pooler().Tick();
+    if (sim_->dice().Chance(reload_)) Reload();
     tick_ = sim_->loop().Schedule(sim_->loop().Now() + kWorldTick, [this] { WorldTick(); });
+  }
+
+  // With other limits, most of which hold at once.
+  void Reload() {
+    config::Config config = sim_->pooler().config();
+    Dice& dice = sim_->dice();
+    for (config::Pool& pool : config.pools) {
+      config::PoolUser& user = pool.users[0];
+      user.pool_size = static_cast<uint32_t>(dice.Between(1, 5));
+      user.query_wait_timeout = milliseconds(dice.Between(200, 10'000));
+      user.connect_timeout = milliseconds(dice.Between(500, 5000));
+      user.idle_timeout = seconds(dice.Between(1, 60));
+      user.server_lifetime = seconds(dice.Between(1, 60));
+      pool.prepared_statements_cache_size = kCacheSizes[dice.Below(kCacheSizes.size())];
+      // Replaces the servers.
+      if (dice.Chance(0.2)) pool.connect_query = dice.Chance(0.5) ? "SELECT 'reloaded'" : "";
+    }
+    config.general.server_round_robin = dice.Chance(0.5);
+    sim_->pooler().Reload(std::move(config));
   }
 
   void AddClient() {
@@ -188,6 +211,10 @@ class Swarm {
     }
     if (sim_->dice().Chance(0.2)) options.settings.push_back({"TimeZone", "Europe/Paris"});
     if (sim_->dice().Chance(0.1)) options.settings.push_back({"statement_timeout", "60000"});
+    if (sim_->dice().Chance(0.1)) {
+      options.option_settings.push_back({"application_name", R"(a \b)"});
+      options.option_settings.push_back({"work_mem", "8MB"});
+    }
     ++result_.clients;
     FakeClient& client = sim_->NewClient(std::move(options));
     bots_.push_back(std::make_unique<Bot>(sim_->loop(), sim_->dice(), habits_, client));
@@ -223,6 +250,7 @@ class Swarm {
   bool network_faults_ = false;
   bool server_faults_ = false;
   double restart_ = 0;
+  double reload_ = 0;
   size_t clients_max_ = 0;
   std::vector<std::string> databases_;
   BotHabits habits_;

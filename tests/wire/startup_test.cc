@@ -180,7 +180,7 @@ TEST_CASE("ParseOptions refuses every other switch and says what is allowed") {
     CAPTURE(options);
     const auto parsed = ParseOptions(options);
     REQUIRE_FALSE(parsed.has_value());
-    CHECK(parsed.error().code == ErrorCode::kInvalidParameterValue);
+    CHECK(parsed.error().code == ErrorCode::kSyntaxError);
     CHECK(parsed.error().detail.find("name=value") != std::string::npos);
     CHECK(parsed.error().detail.find('\n') == std::string::npos);
   }

@@ -37,7 +37,7 @@ enum class ErrorCode : uint8_t {
   kDuplicateStatement,       // prepared statement name already in use
   kNotInPrerequisiteState,   // e.g. currval before nextval in this session
   kInsufficientPrivilege,    // authenticated, but not allowed to do this
-  kSyntaxError,              // console command that is not understood
+  kSyntaxError,              // console command or startup option that is not understood
   kConfigFile,               // the configuration cannot be read or is invalid
   kIo,                       // the operating system refused
   kConnectionClosed,         // the peer closed its end: an ordinary end of a stream

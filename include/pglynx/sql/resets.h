@@ -23,6 +23,8 @@ struct Resets {
   void Reset(std::string name);
   void ResetAll();
   void Set(const std::string& name);
+  // All of `later` in addition, whatever was set between.
+  void Add(const Resets& later);
 
   bool all = false;                // RESET ALL or DISCARD ALL
   std::vector<std::string> names;  // lower case, in the order of the text
