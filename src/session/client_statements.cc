@@ -70,8 +70,7 @@ bool ClientSession::MustWaitForAnswers(const FrameScanner::Item& item) const {
   const wire::ReplyTracker& tracker = lease_->tracker();
   // Behind a RESET nothing may run before its settings are made good.
   const bool restores = resets_ != nullptr || (restored_ != nullptr && !tracker.empty());
-  if (restores && !tracker.unsynced() &&
-      (statement || type == 'Q' || type == 'E' || type == 'F')) {
+  if (restores && !tracker.unsynced() && (statement || type == 'Q' || type == 'E' || type == 'F')) {
     return true;
   }
   // A cancel that comes late must not hit the settings in front of the next statement.

@@ -68,3 +68,23 @@ TEST_CASE("a SET behind a RESET keeps its value") {
   CHECK_FALSE(all.Includes("DateStyle"));
   CHECK(all.Includes("TimeZone"));
 }
+
+TEST_CASE("texts that run one behind the other count together") {
+  Resets resets = FindResets("reset timezone; reset datestyle", StringSyntax::kStandard);
+  FindResets("set timezone to 'UTC'; select 1", StringSyntax::kStandard, resets);
+  CHECK_FALSE(resets.Includes("TimeZone"));
+  CHECK(resets.Includes("DateStyle"));
+  FindResets("discard all", StringSyntax::kStandard, resets);
+  CHECK(resets.Includes("TimeZone"));
+}
+
+TEST_CASE("Add joins what two texts reset, whatever was set between them") {
+  Resets resets = FindResets("reset all; set timezone to 'UTC'", StringSyntax::kStandard);
+  resets.Add(FindResets("reset timezone", StringSyntax::kStandard));
+  CHECK(resets.Includes("TimeZone"));
+  Resets one = FindResets("reset timezone", StringSyntax::kStandard);
+  one.Add(FindResets("reset timezone; reset datestyle", StringSyntax::kStandard));
+  CHECK(one.names.size() == 2);
+  one.Add(FindResets("reset all", StringSyntax::kStandard));
+  CHECK(one.Includes("anything"));
+}
