@@ -125,7 +125,7 @@ std::vector<Op> Bot::SomeOps(Protocol protocol) {
   for (uint64_t count = dice_.Between(1, 3); count > 0; --count) {
     const Op op = SomeOp(protocol);
     resets = resets || op.kind == OpKind::kReset;
-    // "RESET in front of SAVEPOINT in one batch", rivals_state_test.cc.
+    // Not a RESET in front of a SAVEPOINT in one batch: docs/limits.md.
     ops.push_back(resets && op.kind == OpKind::kSavepoint ? Echo() : op);
   }
   return ops;

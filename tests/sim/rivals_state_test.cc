@@ -317,9 +317,9 @@ TEST_CASE("too many prepared statements are an error and the connection lives") 
   RequireClean(sim);
 }
 
-// ----- found by the swarm; tagged [!shouldfail] where it is not fixed yet -----
+// ----- found by the swarm -----
 
-// Seeds 104, 148, 169, 207, 217, 230. What is sent behind it before its tag has come is judged by
+// Seeds 104, 148, 169, 207, 217, 230. What is sent behind it before its tag has come was judged by
 // the names and the server's statements of before: refused, or answered without the server.
 TEST_CASE("DEALLOCATE ALL at the head of a pipeline") {
   for (const Op& discard : {DeallocateAll(), DiscardAll()}) {
@@ -369,7 +369,8 @@ TEST_CASE("RESET in front of SAVEPOINT in one batch holds in the next one") {
   RequireClean(sim);
 }
 
-// Seed 489. In an implicit transaction ROLLBACK takes the RESET back; it is made good nevertheless.
+// Seed 489. In an implicit transaction ROLLBACK takes the RESET back; it was made good
+// nevertheless.
 TEST_CASE("RESET in front of ROLLBACK in one Query") {
   Simulation sim(1, OnePool{.pool_size = 1});
   FakeClient& anna = sim.NewClient({.settings = {{"application_name", "anna"}}});
@@ -382,7 +383,7 @@ TEST_CASE("RESET in front of ROLLBACK in one Query") {
   RequireClean(sim);
 }
 
-// Seed 152. Pool::ReplaceServers forgets the welcome, without which no RESET is made good.
+// Seed 152. Pool::ReplaceServers forgets the welcome, without which no RESET was made good.
 TEST_CASE("RESET behind a reload that replaces the servers") {
   config::Config config = MakeConfig(OnePool{.pool_size = 1});
   Simulation sim(1, config, 1, PostgresUser::Method::kTrust);
