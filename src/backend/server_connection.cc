@@ -272,11 +272,11 @@ void ServerConnection::OnExchangeDone() {
   timer_.Disarm();
   phase_ = Phase::kPooled;
   pool::ServerMemory& memory = this->memory();
+  memory.unnamed = {};  // each Query drops it
   if (discards_all_) {
     discards_all_ = false;
     memory.needs_reset = false;
     memory.statements.Clear();
-    memory.unnamed = {};
     memory.sequences_of = 0;
     // What is reported has been reported; what is not is at its default again.
     const pool::ParameterRef before = memory.parameters;

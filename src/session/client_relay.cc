@@ -171,9 +171,9 @@ void ClientSession::DenyWithoutServer(const FrameScanner::Item& item, const Erro
   wire::AppendErrorResponse(reply, wire::Severity::kError, error);
   // A Query or an unnamed Parse drops the unnamed statement even if it fails.
   const char type = item.type;
-  if (type == 'Q' || (type == 'P' && Body(item).substr(0, 1) == std::string_view("\0", 1))) {
-    unnamed_.reset();
-  }
+  const bool drops =
+      type == 'Q' || (type == 'P' && Body(item).substr(0, 1) == std::string_view("\0", 1));
+  if (drops && unnamed_ != nullptr) unnamed_->Forget();
   if (type == 'Q' || type == 'F') {
     wire::AppendReadyForQuery(reply, 'I');
   } else {

@@ -286,6 +286,12 @@ void ClientSession::AfterReplies() {
   ready_owed_ = 0;
   names_dropped_ = false;
   if (unnamed_ != nullptr) unnamed_->Settle(tracker.answered());
+  if (resets_ != nullptr && !tracker.unsynced()) {
+    // A Sync that a COPY swallowed was counted and never answered: nothing more will come.
+    for (PendingReset& pending : *resets_) pending.replies_left = 0;
+    RestoreAfterReset();
+    if (!tracker.empty()) return;
+  }
   if (request_open_ && !tracker.unsynced()) {
     request_open_ = false;
     ++pool_.stats().query_count;

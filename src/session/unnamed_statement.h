@@ -37,6 +37,12 @@ class UnnamedStatement {
   void Parsed(std::string_view contents, sql::StateEffects effects, Place place);
   // A Close or Query that drops it is.
   void Dropped(Place place);
+  // The same where no server is held, so that nothing can take it back. Versions go on: a server
+  // may still hold an older one.
+  void Forget() {
+    Dropped({.request = 0, .batch = 0, .reach = pool::Reach::kCertain});
+    Settle(1);
+  }
   // It was given to a Bind.
   void Bound() { texts_.now().bound = true; }
 

@@ -86,3 +86,14 @@ TEST_CASE("texts that may still come back are bounded together") {
   unnamed.Parsed(text, {}, First(kFit + 2));
   CHECK(unnamed.contents() == text);
 }
+
+TEST_CASE("a statement behind one that was forgotten is not taken for it") {
+  UnnamedStatement unnamed;
+  unnamed.Parsed("SELECT 1", {}, First(0));
+  unnamed.Settle(1);
+  const uint64_t version = unnamed.version();
+  unnamed.Forget();
+  CHECK_FALSE(unnamed.exists());
+  unnamed.Parsed("SELECT 2", {}, First(7));
+  CHECK(unnamed.version() != version);
+}

@@ -197,6 +197,27 @@ TEST_CASE("a statement is described by its name, known or not, on whichever serv
   RequireClean(sim);
 }
 
+// A Sync that a COPY swallows has no ReadyForQuery, so the RESET behind it waited for one too many
+// and everything behind that for ever.
+TEST_CASE("a RESET in a pipeline behind a COPY is made good and holds nobody up") {
+  Simulation sim(1, OnePool{.pool_size = 1});
+  RawClient anna(sim);
+  anna.LogIn({{"application_name", "anna"}});
+  sim.RunFor(seconds(1));
+  anna.Forget();
+  anna.Say(Parse("", "COPY log FROM STDIN") + Bind("") + std::string(kSync) +
+           std::string("c\0\0\0\4"sv) + std::string(kSync) + Query("RESET application_name") +
+           Query("SHOW application_name"));
+  sim.RunFor(seconds(5));
+  CHECK(anna.types().substr(0, 4) == "12GC");
+  CHECK(anna.types().back() == 'Z');
+  CHECK(anna.heard().find("SHOW") != std::string::npos);
+  CHECK(anna.heard().find(std::string_view("\0\0\0\4anna", 8)) != std::string::npos);
+  anna.Close();
+  RequireServes(sim);
+  RequireClean(sim);
+}
+
 TEST_CASE("currval never shows what another client's nextval made") {
   Simulation sim(1, OnePool{.pool_size = 1});
   RawClient anna(sim);

@@ -226,6 +226,36 @@ TEST_CASE("Bind waits until it is known which unnamed statement an earlier batch
   RequireClean(sim);
 }
 
+// The number that tells one unnamed statement from another began anew, and a server that held an
+// older one was taken to hold the new one.
+TEST_CASE("the unnamed statement behind a refused Query is not an older one") {
+  Simulation sim(1, OnePool{.pool_size = 2, .query_wait_timeout = seconds(2)});
+  FakeClient& anna = sim.NewClient({.tolerated = {"53300"}});
+  FakeClient& ben = sim.NewClient();
+  FakeClient& cleo = sim.NewClient();
+  anna.Extended({Echo()});  // on the first server
+  REQUIRE(sim.Settle());
+  ben.Extended({Begin().As("b")});
+  REQUIRE(sim.Settle());
+  cleo.Query({Begin()});
+  REQUIRE(sim.Settle());
+  anna.Query({Echo()});
+  REQUIRE(sim.Settle());
+  CHECK(anna.last_error() == "53300");
+  cleo.Query({Commit()});
+  REQUIRE(sim.Settle());
+  anna.Extended({EchoParameter().As("")});  // on the second
+  REQUIRE(sim.Settle());
+  cleo.Query({Begin()});
+  ben.Extended({Commit().As("c")});
+  REQUIRE(sim.Settle());
+  anna.Extended({EchoParameter().As("").Again()});  // on the first again
+  REQUIRE(sim.Settle());
+  CHECK(anna.statements_done() == 3);
+  cleo.Query({Commit()});
+  RequireClean(sim);
+}
+
 // Seed 30: the query that tests a login's settings dropped the unnamed statement of whom the
 // server had served before.
 TEST_CASE("a login that tests its settings leaves the unnamed statements of others alone") {
