@@ -18,7 +18,7 @@ TEST_CASE("BlockPool gives the smallest block that is large enough") {
   };
   const Case cases[] = {{0, 512},        {1, 512},         {512, 512},      {513, 4096},
                         {4096, 4096},    {4097, 16384},    {16385, 65536},  {65536, 65536},
-                        {65537, 131072}, {200000, 262144}, {262144, 262144}};
+                        {65537, 131072}, {140000, 196608}, {262144, 262144}};
   for (const Case& c : cases) {
     CAPTURE(c.bytes_min);
     BlockPool pool;
@@ -110,6 +110,23 @@ TEST_CASE("Buffer reuses the room of what was consumed") {
   CHECK(pool.taken_bytes() == 512);
 }
 
+TEST_CASE("Buffer says what memory an Append will take, and takes no more than is expected") {
+  BlockPool pool;
+  Buffer buffer(pool);
+  constexpr size_t kExpected = 300'000;
+  const std::string piece(60'000, 'x');
+  size_t peak = 0;
+  for (size_t held = 0; held + piece.size() <= kExpected; held += piece.size()) {
+    const size_t before = pool.taken_bytes();
+    const size_t growth = buffer.GrowthFor(piece.size(), kExpected);
+    buffer.Append(piece, kExpected);
+    REQUIRE(pool.taken_bytes() == before + growth);
+    peak = std::max(peak, pool.taken_bytes());
+  }
+  CHECK(buffer.view() == std::string(kExpected, 'x'));
+  CHECK(peak == BlockPool::CapacityFor(kExpected));
+}
+
 TEST_CASE("Buffer behaves as a string does, from any seed") {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     CAPTURE(seed);
@@ -122,7 +139,11 @@ TEST_CASE("Buffer behaves as a string does, from any seed") {
       if (choice < 8) {
         const uint64_t limit = choice == 0 ? 100000 : 600;
         const std::string bytes = random.Bytes(random.Next64() % limit);
-        buffer.Append(bytes);
+        const size_t expected = random.Next64() % 2 == 0 ? SIZE_MAX : random.Next64() % 200'000;
+        const size_t growth = buffer.GrowthFor(bytes.size(), expected);
+        const size_t taken = pool.taken_bytes();
+        buffer.Append(bytes, expected);
+        REQUIRE((bytes.empty() || pool.taken_bytes() == taken + growth));
         model += bytes;
       } else if (choice < 15) {
         const size_t count = random.Next64() % (model.size() + 1);

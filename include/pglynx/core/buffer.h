@@ -5,8 +5,8 @@
 // belongs to a loop and must outlive every Buffer that uses it.
 //
 // Blocks come in four sizes, 512 bytes (a waiting client's query) to 64 kB; what is larger
-// comes from the heap and goes back to it. The pool keeps at most kKeptBytesMax of free
-// blocks.
+// comes from the heap in multiples of that and goes back to it. The pool keeps at most
+// kKeptBytesMax of free blocks.
 //
 //   Buffer input(pool);
 //   input.Append(bytes);
@@ -15,6 +15,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
@@ -37,6 +38,11 @@ class BlockPool {
   // A block of at least `bytes_min`.
   Block Take(size_t bytes_min);
   void Give(Block block);
+  // The same block with its contents in a larger place; never both at once where they are large.
+  // Precondition: bytes_min > block.capacity.
+  Block Enlarge(Block block, size_t bytes_min);
+  // What Take would take.
+  static size_t CapacityFor(size_t bytes_min);
 
   // Bytes in blocks that are out, for SHOW and for the limit on buffered bytes.
   [[nodiscard]] size_t taken_bytes() const { return taken_bytes_; }
@@ -54,7 +60,12 @@ class Buffer {
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
 
-  void Append(std::string_view bytes);
+  void Append(std::string_view bytes) { Append(bytes, SIZE_MAX); }
+  // As much again is made room for where a block is full, so that appending costs O(1) a byte;
+  // but no more than `expected` bytes in all, where it is known how many are to come.
+  void Append(std::string_view bytes, size_t expected);
+  // How many bytes of memory more the next Append of `count` bytes will take.
+  [[nodiscard]] size_t GrowthFor(size_t count, size_t expected) const;
   // Drops `count` bytes from the front. Precondition: count <= size().
   void Consume(size_t count);
   // Drops everything and returns the memory.
@@ -67,7 +78,8 @@ class Buffer {
   [[nodiscard]] bool empty() const { return begin_ == end_; }
 
  private:
-  void MakeRoom(size_t count);
+  // The capacity with room for `count` bytes more.
+  [[nodiscard]] size_t CapacityWith(size_t count, size_t expected) const;
 
   BlockPool* pool_;
   char* bytes_ = nullptr;
