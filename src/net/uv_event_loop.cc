@@ -1,6 +1,8 @@
 #include "pglynx/net/uv_event_loop.h"
 
+#include <algorithm>
 #include <ctime>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -9,6 +11,9 @@
 
 namespace pglynx::net {
 namespace {
+
+// A turn that takes longer is worth a line in the log.
+constexpr Duration kSlowTurn = std::chrono::seconds(1);
 
 template <typename T>
 T& Self(void* data) {
@@ -89,7 +94,22 @@ void UvEventLoop::Impl::EndTurn() {
     std::vector<std::unique_ptr<Deletable>> dying;
     dying.swap(doomed);
   }
+  NoteLoad();
   now_valid_ = false;
+}
+
+void UvEventLoop::Impl::NoteLoad() {
+  if (!now_valid_) return;
+  const Duration turn = TimePoint(Duration(static_cast<int64_t>(uv_hrtime() / 1000))) - now_;
+  load.busy += turn;
+  load.longest = std::max(load.longest, turn);
+  if (turn < kSlowTurn) return;
+  log.Warn("the loop was busy: nobody was served meanwhile",
+           {{"ms", std::to_string(turn.count() / 1000)}});
+}
+
+UvEventLoop::Load UvEventLoop::TakeLoad() {
+  return std::exchange(impl_->load, {});
 }
 
 UvEventLoop::UvEventLoop(Log& log) : impl_(std::make_unique<Impl>(log)) {}

@@ -55,10 +55,12 @@ struct UvEventLoop::Impl {
   std::list<SignalHandle> signals;
   IntrusiveList<LingeringStream> lingering;
   std::array<char, kReadBlockBytes> read_block{};
+  UvEventLoop::Load load;
 
  private:
   void ArmUvTimer();
   void OnUvTimer();
+  void NoteLoad();
 
   uv_timer_t uv_timer_{};
   uv_prepare_t prepare_{};

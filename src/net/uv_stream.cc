@@ -5,13 +5,16 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
 
+#include "net/ack_watch.h"
 #include "pglynx/core/check.h"
 
 namespace pglynx::net {
@@ -53,6 +56,7 @@ class UvStream::Handle final : public LingeringStream {
     }
     if (out_.size() > Stream::kHighWatermark) tell_drained_ = true;
     if (!out_.empty()) UpdatePoll();
+    if (!ack_timer_.armed()) WatchAcks();
   }
 
   void Pause() {
@@ -72,18 +76,21 @@ class UvStream::Handle final : public LingeringStream {
     Unlink();
     broken_task_.Unlink();
     linger_.Disarm();
+    ack_timer_.Disarm();
     out_.Clear();
     uv_close(reinterpret_cast<uv_handle_t*>(&poll_), [](uv_handle_t* closed) {
       const std::unique_ptr<Handle> freed(static_cast<Handle*>(closed->data));
     });
     close(descriptor_);
     descriptor_ = -1;
+    kept_.reset();
   }
 
   void CloseNow() override { Close(); }
 
-  void Finish() {
+  void Finish(std::unique_ptr<Deletable> kept) {
     if (descriptor_ < 0) return;
+    kept_ = std::move(kept);
     if (broken_) {
       Close();
       return;
@@ -157,6 +164,31 @@ class UvStream::Handle final : public LingeringStream {
     if (listener != nullptr) listener->OnClosed(cause);
   }
 
+  void WatchAcks() {
+    const Duration timeout = loop_.socket_options.user_timeout;
+    if (timeout != Duration::zero()) loop_.Arm(ack_timer_, loop_.Now() + timeout);
+  }
+
+  void OnAckTimer() {
+    tcp_info info{};
+    socklen_t length = sizeof info;
+    if (getsockopt(descriptor_, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return;  // not TCP
+    int unsent = 0;
+    static_cast<void>(ioctl(descriptor_, SIOCOUTQ, &unsent));  // and what is unacknowledged
+    switch (acks_.Look(unsent > 0, std::chrono::milliseconds(info.tcpi_last_ack_recv),
+                       loop_.socket_options.user_timeout)) {
+      case AckWatch::Verdict::kQuiet:
+        return;
+      case AckWatch::Verdict::kWait:
+        WatchAcks();
+        return;
+      case AckWatch::Verdict::kGone:
+        error_number_ = ETIMEDOUT;
+        Die();
+        return;
+    }
+  }
+
   void OnEvents(int status, int events) {
     if (status < 0) {
       error_number_ = -status;
@@ -226,6 +258,9 @@ class UvStream::Handle final : public LingeringStream {
   Buffer out_;
   Task broken_task_ = MemberTask<&Handle::OnBroken>(this);
   Timer linger_ = MemberTimer<&Handle::Close>(this);
+  Timer ack_timer_ = MemberTimer<&Handle::OnAckTimer>(this);
+  AckWatch acks_;
+  std::unique_ptr<Deletable> kept_;  // by whoever said goodbye, until the end
   Handle** owner_;
   int descriptor_;
   int polled_ = 0;
@@ -272,8 +307,8 @@ void UvStream::Close() {
   if (handle_ != nullptr) handle_->Close();
 }
 
-void UvStream::FinishAndClose() {
-  if (handle_ != nullptr) handle_->Finish();
+void UvStream::FinishAndClose(std::unique_ptr<Deletable> kept) {
+  if (handle_ != nullptr) handle_->Finish(std::move(kept));
 }
 
 Address UvStream::LocalAddress() const {
@@ -292,14 +327,12 @@ void ApplySocketOptions(int descriptor, const SocketOptions& options) {
     static_cast<void>(setsockopt(descriptor, level, name, &number, sizeof number));
   };
   using std::chrono::duration_cast;
-  using std::chrono::milliseconds;
   using std::chrono::seconds;
   set(IPPROTO_TCP, TCP_NODELAY, 1);
   set(SOL_SOCKET, SO_KEEPALIVE, 1);
   set(IPPROTO_TCP, TCP_KEEPIDLE, duration_cast<seconds>(options.keepalive_idle).count());
   set(IPPROTO_TCP, TCP_KEEPINTVL, duration_cast<seconds>(options.keepalive_interval).count());
   set(IPPROTO_TCP, TCP_KEEPCNT, options.keepalive_count);
-  set(IPPROTO_TCP, TCP_USER_TIMEOUT, duration_cast<milliseconds>(options.user_timeout).count());
 }
 
 Address FromSockaddr(const sockaddr_storage& storage) {

@@ -28,7 +28,8 @@ class UvStream final : public Stream {
   void Pause() override;
   void Resume() override;
   void Close() override;
-  void FinishAndClose() override;
+  using Stream::FinishAndClose;
+  void FinishAndClose(std::unique_ptr<Deletable> kept) override;
   [[nodiscard]] const Address& peer() const override { return peer_; }
   [[nodiscard]] Address LocalAddress() const override;
 
@@ -39,7 +40,7 @@ class UvStream final : public Stream {
   Address peer_;
 };
 
-// Keepalive, TCP_USER_TIMEOUT and NODELAY; nothing on Unix sockets. Failures are harmless
+// Keepalive and NODELAY; nothing on Unix sockets. Failures are harmless
 // and ignored: a socket without them works.
 void ApplySocketOptions(int descriptor, const SocketOptions& options);
 

@@ -117,7 +117,9 @@ std::unique_ptr<net::Listener> SimNetwork::Listen(const net::Address& address,
 std::unique_ptr<net::Stream> SimNetwork::Establish(const net::Address& address) {
   if (!listeners_.contains(address.ToString())) return nullptr;
   const uint64_t id = next_link_++;
-  auto link = std::make_unique<Link>(id, loop_.blocks());
+  const bool to_pooler = address == pooler;
+  auto link = std::make_unique<Link>(id, to_pooler ? others_blocks_ : loop_.blocks(),
+                                     to_pooler ? loop_.blocks() : others_blocks_);
   link->latency = dice_.Between(faults.latency_min, faults.latency_max);
   link->addresses[0] = {"10.0.0.1", static_cast<uint16_t>(1024 + id % 64000)};
   link->addresses[1] = address;
@@ -334,6 +336,7 @@ void SimNetwork::Close(Link& link, int side) {
   self.listener = nullptr;
   self.out.Clear();
   loop_.Unschedule(self.linger);
+  self.kept.reset();
   if (!self.reset_arrived) {
     if (!self.inbox.empty()) {
       SendReset(link, side);

@@ -68,6 +68,8 @@ class SimNetwork final : public net::Connector {
 
   // For links made from now on, and for the segments of all.
   NetworkFaults faults;
+  // Where the pooler listens: everybody who connects there is not the pooler.
+  net::Address pooler;
 
   // Connections of which one end at least is open.
   [[nodiscard]] size_t link_count() const { return links_.size(); }
@@ -106,6 +108,7 @@ class SimNetwork final : public net::Connector {
   SimLoop& loop_;
   Dice dice_;
   std::map<std::string, net::AcceptListener*> listeners_;
+  BlockPool others_blocks_;  // what the fakes hold back is not the pooler's
   std::map<uint64_t, std::unique_ptr<Link>> links_;
   std::vector<char> read_block_;
   std::deque<ReadEvent> last_reads_;

@@ -64,7 +64,7 @@ void SimStream::Close() {
   network_.Close(*link_, side_);
 }
 
-void SimStream::FinishAndClose() {
+void SimStream::FinishAndClose(std::unique_ptr<Deletable> kept) {
   if (link_ == nullptr) return;
   Link& link = *link_;
   Endpoint& self = end();
@@ -75,6 +75,7 @@ void SimStream::FinishAndClose() {
   self.stream = nullptr;
   self.listener = nullptr;
   self.finishing = true;
+  self.kept = std::move(kept);
   self.ends_sending = true;
   self.pauses = 0;
   link_ = nullptr;

@@ -25,6 +25,7 @@ struct Endpoint {
   size_t in_flight = 0;  // sent by this end, not arrived
   TimePoint last_arrival{};
   SimLoop::Ticket linger;
+  std::unique_ptr<Deletable> kept;  // by whoever said goodbye, until it is closed
   int pauses = 0;
   bool open = true;
   bool finishing = false;     // FinishAndClose was called
@@ -38,8 +39,8 @@ struct Endpoint {
 };
 
 struct Link {
-  Link(uint64_t link_id, BlockPool& blocks)
-      : id(link_id), ends{Endpoint(blocks), Endpoint(blocks)} {}
+  Link(uint64_t link_id, BlockPool& connected, BlockPool& accepted)
+      : id(link_id), ends{Endpoint(connected), Endpoint(accepted)} {}
 
   uint64_t id;
   Duration latency{};
@@ -59,7 +60,8 @@ class SimStream final : public net::Stream {
   void Pause() override;
   void Resume() override;
   void Close() override;
-  void FinishAndClose() override;
+  using net::Stream::FinishAndClose;
+  void FinishAndClose(std::unique_ptr<Deletable> kept) override;
   [[nodiscard]] const net::Address& peer() const override { return peer_; }
   [[nodiscard]] net::Address LocalAddress() const override { return local_; }
 

@@ -61,7 +61,8 @@ class FakeStream final : public net::Stream {
     if (!wire_.finished) wire_.closed = true;
     wire_.listener = nullptr;
   }
-  void FinishAndClose() override {
+  using Stream::FinishAndClose;
+  void FinishAndClose(std::unique_ptr<Deletable>) override {
     if (!wire_.closed) wire_.finished = true;
     wire_.listener = nullptr;
   }

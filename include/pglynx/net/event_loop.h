@@ -22,6 +22,7 @@ struct SocketOptions {
   Duration keepalive_idle = std::chrono::seconds(5);
   Duration keepalive_interval = std::chrono::seconds(5);
   uint32_t keepalive_count = 5;
+  // A peer that acknowledges nothing for so long is gone; see src/net/ack_watch.h.
   Duration user_timeout = std::chrono::seconds(10);
 };
 

@@ -8,11 +8,13 @@
 // close it first.
 
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "pglynx/core/error.h"
+#include "pglynx/core/scheduler.h"
 #include "pglynx/net/address.h"
 
 namespace pglynx::net {
@@ -61,8 +63,10 @@ class Stream {
   // Says goodbye: sends what is pending, ends our direction, and closes when the peer has
   // read it and closed its own, or after two seconds. The listener hears nothing more and
   // the stream may be destroyed at once. Closing with unread input would make the system
-  // send a reset, and the peer could lose our last message.
-  virtual void FinishAndClose() = 0;
+  // send a reset, and the peer could lose our last message. `kept` is destroyed when the
+  // connection is closed at both ends, or given up.
+  virtual void FinishAndClose(std::unique_ptr<Deletable> kept) = 0;
+  void FinishAndClose() { FinishAndClose(nullptr); }
 
   [[nodiscard]] virtual const Address& peer() const = 0;
   [[nodiscard]] virtual Address LocalAddress() const = 0;

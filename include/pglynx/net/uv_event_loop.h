@@ -47,6 +47,14 @@ class UvEventLoop final : public EventLoop, public Connector {
   // For sockets accepted and connected from now on.
   void SetSocketOptions(const SocketOptions& options);
 
+  // What the turns since the last call cost; measured from the first look at the clock in a
+  // turn to its end.
+  struct Load {
+    Duration longest{};
+    Duration busy{};  // together
+  };
+  Load TakeLoad();
+
   struct Impl;
 
  private:
