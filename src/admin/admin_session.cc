@@ -26,12 +26,16 @@ void AdminSession::Start(std::string_view first) {
 
 void AdminSession::OnData(std::span<char> bytes) {
   input_.append(bytes.data(), bytes.size());
+  if (waiting_ && !full_ && input_.size() > kConsoleMessageBytesMax) {
+    full_ = true;
+    stream_->Pause();
+  }
   Consume();
 }
 
 void AdminSession::Consume() {
   if (console_ == nullptr) ConsumeLogin();
-  while (console_ != nullptr && !over_ && !paused_ && ConsumeMessage()) {
+  while (console_ != nullptr && !over_ && !paused_ && !waiting_ && ConsumeMessage()) {
   }
 }
 
@@ -121,17 +125,38 @@ bool AdminSession::ConsumeMessage() {
   const std::string_view body = std::string_view(input_).substr(wire::kHeaderBytes, length - 4);
   std::string reply;
   const Next next = console_->OnMessage(input_[0], body, reply);
+  input_.erase(0, length + 1);
+  return Deliver(next, reply);
+}
+
+bool AdminSession::Deliver(Next next, const std::string& reply) {
   if (!reply.empty()) stream_->Write(reply);
   if (next == Next::kClose) {
     Finish();
     return false;
   }
-  input_.erase(0, length + 1);
+  waiting_ = next == Next::kWait;
+  if (waiting_) {
+    net::EventLoop& loop = table_.world_.loop;
+    loop.Arm(check_timer_, loop.Now() + kSettledCheckInterval);
+    return false;
+  }
   if (stream_->pending_bytes() > net::Stream::kHighWatermark) {
     paused_ = true;
     stream_->Pause();
   }
   return true;
+}
+
+void AdminSession::OnCheckSettled() {
+  std::string reply;
+  const Next next = console_->Continue(reply);
+  if (!Deliver(next, reply)) return;
+  if (full_) {
+    full_ = false;
+    stream_->Resume();
+  }
+  Consume();
 }
 
 void AdminSession::OnDrained() {
@@ -149,6 +174,7 @@ void AdminSession::Finish() {
   if (over_) return;
   over_ = true;
   timer_.Disarm();
+  check_timer_.Disarm();
   stream_->FinishAndClose();
   table_.Remove(*this);
 }

@@ -33,6 +33,13 @@ inline std::string NumericCell(uint64_t value) {
   return std::to_string(value);
 }
 
+// Kilobytes, as an int4 column holds no more than 2 GB of bytes; rounded up, so that what is
+// there at all is not 0.
+inline std::string KilobytesCell(uint64_t bytes) {
+  constexpr uint64_t kKilobyte = 1024;
+  return Int4Cell(bytes / kKilobyte + (bytes % kKilobyte == 0 ? 0 : 1));
+}
+
 // Connections to the database server, whatever they are for.
 inline uint64_t ServersOf(const pool::PoolRow& row) {
   return uint64_t{row.sv_active} + row.sv_active_cancel + row.sv_being_canceled + row.sv_idle +

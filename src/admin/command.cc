@@ -6,12 +6,14 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "admin/command_lexer.h"
 #include "admin/shown.h"
+#include "admin/steer_command.h"
 
 namespace pglynx::admin {
 namespace {
@@ -218,6 +220,9 @@ Result<Command> ParseTokens(Tokens tokens, std::string_view text) {
   if (word == "reload" && arguments.empty()) {
     return Command{.kind = CommandKind::kReload, .tag = "RELOAD"};
   }
+  if (std::optional<Result<Command>> command = ParseSteerCommand(tokens)) {
+    return std::move(*command);
+  }
   if (std::optional<Command> command = ParseSessionCommand(tokens)) return *command;
   return Invalid(text);
 }
@@ -256,6 +261,15 @@ std::string_view HelpText() {
          "\n\tSHOW DATABASES | USERS | POOLS | CLIENTS | SERVERS"
          "\n\tSHOW STATS | STATS_TOTALS | STATS_AVERAGES | TOTALS"
          "\n\tRELOAD"
+         "\n\tPAUSE [ <database> ]"
+         "\n\tRESUME [ <database> ]"
+         "\n\tDISABLE <database>"
+         "\n\tENABLE <database>"
+         "\n\tRECONNECT [ <database> ]"
+         "\n\tWAIT_CLOSE [ <database> ]"
+         "\n\tKILL [ <database> ]"
+         "\n\tKILL_CLIENT <id>"
+         "\n\tDRAIN | UNDRAIN"
          "\n\tSHUTDOWN [ WAIT_FOR_SERVERS | WAIT_FOR_CLIENTS ]";
 }
 

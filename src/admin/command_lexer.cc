@@ -94,10 +94,13 @@ std::optional<Token> TakeToken(std::string_view& rest) {
   if (first == '"' || first == '\'') {
     std::optional<std::string> text = TakeQuoted(rest, first);
     if (!text) return std::nullopt;
-    if (first == '"') return Token{TokenKind::kQuoted, Lower(*text)};
-    return Token{TokenKind::kString, std::move(*text)};
+    if (first == '\'') return Token{TokenKind::kString, std::move(*text)};
+    return Token{TokenKind::kQuoted, Lower(*text), std::move(*text)};
   }
-  if (StartsWord(first)) return Token{TokenKind::kWord, Lower(TakeWord(rest))};
+  if (StartsWord(first)) {
+    const std::string_view word = TakeWord(rest);
+    return Token{TokenKind::kWord, Lower(word), std::string(word)};
+  }
   if (IsDigit(first)) return Token{TokenKind::kNumber, std::string(TakeWord(rest))};
   rest.remove_prefix(1);
   return Token{TokenKind::kSymbol, std::string(1, first)};

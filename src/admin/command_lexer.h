@@ -17,8 +17,8 @@ namespace pglynx::admin {
 inline constexpr size_t kTokensMax = 64;
 
 enum class TokenKind : uint8_t {
-  kWord,    // identifier or keyword, in lower case
-  kQuoted,  // "identifier" without its quotes, in lower case: names have no case here
+  kWord,    // identifier or keyword
+  kQuoted,  // "identifier" without its quotes
   kString,  // 'text' without its quotes
   kNumber,  // begins with a digit
   kSymbol,  // any other single byte
@@ -26,7 +26,8 @@ enum class TokenKind : uint8_t {
 
 struct Token {
   TokenKind kind;
-  std::string text;
+  std::string text;          // of a word or an identifier: in lower case
+  std::string written = {};  // of a word or an identifier: as it stands there
 
   [[nodiscard]] bool Is(TokenKind wanted, std::string_view wanted_text) const {
     return kind == wanted && text == wanted_text;

@@ -4,6 +4,7 @@
 
 #include "admin/console_messages.h"
 #include "admin/run_command.h"
+#include "pglynx/core/check.h"
 #include "pglynx/wire/message_writer.h"
 
 namespace pglynx::admin {
@@ -14,11 +15,21 @@ constexpr char kStatus = 'I';  // ReadyForQuery: there are no transactions here
 }  // namespace
 
 Next Console::OnMessage(char type, std::string_view body, std::string& out) {
+  PGLYNX_DCHECK(!waiting_.has_value());
   // "Extended Query": after an error everything up to Sync is discarded. The end of the
   // connection is not, nor is a message that cannot be.
   constexpr std::string_view kSkipped = "QPBDECHFdcf";
   if (skipping_to_sync_ && kSkipped.find(type) != std::string_view::npos) return Next::kContinue;
   return Dispatch(type, body, out);
+}
+
+Next Console::Continue(std::string& out) {
+  PGLYNX_DCHECK(waiting_.has_value());
+  if (!IsSettled(waiting_->command, host_)) return Next::kWait;
+  wire::AppendCommandComplete(out, waiting_->command.tag);
+  if (waiting_->ready_follows) wire::AppendReadyForQuery(out, kStatus);
+  waiting_.reset();
+  return Next::kContinue;
 }
 
 Next Console::Dispatch(char type, std::string_view body, std::string& out) {
@@ -71,6 +82,10 @@ Next Console::OnQuery(ByteReader& body, std::string& out) {
     ResultTable table;
     const RunOutcome outcome = RunCommand(*command, host_, rights_, table, out);
     if (outcome == RunOutcome::kClose) return Next::kClose;
+    if (outcome == RunOutcome::kWait) {
+      waiting_ = Waiting{.command = *command, .ready_follows = true};
+      return Next::kWait;
+    }
     if (outcome == RunOutcome::kDone) {
       if (!table.columns.empty()) AppendRowDescription(out, table.columns);
       for (const Row& row : table.rows) AppendDataRow(out, row);

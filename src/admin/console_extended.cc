@@ -195,6 +195,10 @@ Next Console::ExecutePortal(Portal& portal, uint32_t rows_max, std::string& out)
       return Next::kContinue;
     }
     portal.started = true;
+    if (outcome == RunOutcome::kWait) {
+      waiting_ = Waiting{.command = command};
+      return Next::kWait;
+    }
     if (command.kind == CommandKind::kForgetStatements) statements_.clear();
   }
   // Zero and what is negative as an int32 mean no limit.

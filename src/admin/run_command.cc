@@ -67,6 +67,23 @@ RunOutcome Shutdown(ShutdownMode mode, ConsoleHost& host) {
   return mode == ShutdownMode::kImmediate ? RunOutcome::kClose : RunOutcome::kDone;
 }
 
+RunOutcome Fail(const Error& error, std::string& out) {
+  wire::AppendErrorResponse(out, Severity::kError, error);
+  return RunOutcome::kFailed;
+}
+
+RunOutcome Steer(const Command& command, ConsoleHost& host, std::string& out) {
+  const Status started = host.Steer(command.steer, command.database);
+  if (!started) return Fail(started.error(), out);
+  const bool waits = command.steer == SteerWhat::kPause || command.steer == SteerWhat::kWaitClose;
+  return waits && !IsSettled(command, host) ? RunOutcome::kWait : RunOutcome::kDone;
+}
+
+RunOutcome KillClient(uint64_t id, ConsoleHost& host, std::string& out) {
+  const Status killed = host.KillClient(id);
+  return killed ? RunOutcome::kDone : Fail(killed.error(), out);
+}
+
 ResultTable ShowTable(ShowWhat what, ConsoleHost& host) {
   const TableNeeds needs = NeedsOf(what);
   const pool::Snapshot snapshot =
@@ -79,7 +96,25 @@ ResultTable ShowTable(ShowWhat what, ConsoleHost& host) {
 }
 
 bool NeedsAdmin(const Command& command) {
-  return command.kind == CommandKind::kReload || command.kind == CommandKind::kShutdown;
+  switch (command.kind) {
+    case CommandKind::kReload:
+    case CommandKind::kShutdown:
+    case CommandKind::kSteer:
+    case CommandKind::kKillClient:
+    case CommandKind::kDrain:
+    case CommandKind::kUndrain:
+      return true;
+    case CommandKind::kEmpty:
+    case CommandKind::kShow:
+    case CommandKind::kShowParameter:
+    case CommandKind::kSetParameter:
+    case CommandKind::kSelectOne:
+    case CommandKind::kSelectVersion:
+    case CommandKind::kNoEffect:
+    case CommandKind::kForgetStatements:
+      break;
+  }
+  return false;
 }
 
 }  // namespace
@@ -98,6 +133,10 @@ std::vector<Column> ColumnsOf(const Command& command) {
     case CommandKind::kSetParameter:
     case CommandKind::kReload:
     case CommandKind::kShutdown:
+    case CommandKind::kSteer:
+    case CommandKind::kKillClient:
+    case CommandKind::kDrain:
+    case CommandKind::kUndrain:
     case CommandKind::kNoEffect:
     case CommandKind::kForgetStatements:
       break;
@@ -105,14 +144,16 @@ std::vector<Column> ColumnsOf(const Command& command) {
   return {};
 }
 
+bool IsSettled(const Command& command, ConsoleHost& host) {
+  return host.IsSettled(command.steer, command.database);
+}
+
 RunOutcome RunCommand(const Command& command, ConsoleHost& host, Rights rights, ResultTable& table,
                       std::string& out) {
   if (NeedsAdmin(command) && rights != Rights::kAdmin) {
-    wire::AppendErrorResponse(
-        out, Severity::kError,
-        Error{ErrorCode::kInsufficientPrivilege,
-              fmt::format("admin access needed: this user may not {}", command.tag)});
-    return RunOutcome::kFailed;
+    return Fail({ErrorCode::kInsufficientPrivilege,
+                 fmt::format("admin access needed: this user may not {}", command.tag)},
+                out);
   }
   if (command.kind != CommandKind::kShow) table.columns = ColumnsOf(command);
   switch (command.kind) {
@@ -136,6 +177,14 @@ RunOutcome RunCommand(const Command& command, ConsoleHost& host, Rights rights, 
       return Reload(host, out);
     case CommandKind::kShutdown:
       return Shutdown(command.shutdown, host);
+    case CommandKind::kSteer:
+      return Steer(command, host, out);
+    case CommandKind::kKillClient:
+      return KillClient(command.client_id, host, out);
+    case CommandKind::kDrain:
+    case CommandKind::kUndrain:
+      host.Drain(command.kind == CommandKind::kDrain);
+      return RunOutcome::kDone;
     case CommandKind::kEmpty:
     case CommandKind::kNoEffect:
     case CommandKind::kForgetStatements:

@@ -20,7 +20,11 @@ enum class RunOutcome : uint8_t {
   kDone,    // the rows, if it has any, are in the table; the tag is still to be sent
   kFailed,  // an ErrorResponse was appended
   kClose,   // the connection ends without a reply
+  kWait,    // as kDone, but the tag is not to be sent before IsSettled
 };
+
+// Whether a command that RunCommand left with kWait is done.
+bool IsSettled(const Command& command, ConsoleHost& host);
 
 // Appends the notices of the command to `out`, or its error, and fills `table`.
 RunOutcome RunCommand(const Command& command, ConsoleHost& host, Rights rights, ResultTable& table,

@@ -27,12 +27,28 @@ std::span<const PoolRow> FirstDatabase(std::span<const PoolRow> rows) {
   return {rows.begin(), other};
 }
 
+// A setting of a user's pools: nothing where they differ.
+template <typename T>
+class Common {
+ public:
+  void Add(T value) {
+    if (!first_.has_value()) first_ = value;
+    same_ = same_ && *first_ == value;
+  }
+  [[nodiscard]] std::optional<T> value() const { return same_ ? first_ : std::nullopt; }
+
+ private:
+  std::optional<T> first_;
+  bool same_ = true;
+};
+
 // What a user has in all of its pools together.
 struct UserSums {
-  uint32_t pool_size = 0;
-  std::string_view pool_mode;
-  bool same_size = true;
-  bool same_mode = true;
+  Common<uint32_t> pool_size;
+  Common<uint32_t> reserve_pool_size;
+  Common<std::string_view> pool_mode;
+  Common<uint32_t> max_servers;
+  Common<uint32_t> max_clients;
   uint64_t servers = 0;
   uint64_t clients = 0;
 };
@@ -40,15 +56,28 @@ struct UserSums {
 std::map<std::string_view, UserSums> SumsByUser(const Snapshot& snapshot) {
   std::map<std::string_view, UserSums> users;
   for (const PoolRow& row : snapshot.pools) {
-    const auto [found, added] = users.try_emplace(
-        row.user, UserSums{.pool_size = row.pool_size, .pool_mode = row.pool_mode});
-    UserSums& sums = found->second;
-    sums.same_size = sums.same_size && sums.pool_size == row.pool_size;
-    sums.same_mode = sums.same_mode && sums.pool_mode == row.pool_mode;
+    UserSums& sums = users[row.user];
+    sums.pool_size.Add(row.pool_size);
+    sums.reserve_pool_size.Add(row.reserve_pool_size);
+    sums.pool_mode.Add(row.pool_mode);
+    sums.max_servers.Add(row.max_user_connections);
+    sums.max_clients.Add(row.max_user_clients);
     sums.servers += ServersOf(row);
     sums.clients += ClientsOf(row);
   }
   return users;
+}
+
+std::string SizeOrEmpty(std::optional<uint32_t> size) {
+  return size ? Int4Cell(*size) : "";
+}
+
+std::string YesNo(bool value) {
+  return value ? "yes" : "no";
+}
+
+std::string FlagCell(bool value) {
+  return value ? "1" : "0";
 }
 
 }  // namespace
@@ -57,7 +86,6 @@ TableNeeds NeedsOf(ShowWhat what) {
   switch (what) {
     case ShowWhat::kVersion:
     case ShowWhat::kHelp:
-    case ShowWhat::kState:
       return {};
     case ShowWhat::kConfig:
       return {.config = true};
@@ -72,6 +100,7 @@ TableNeeds NeedsOf(ShowWhat what) {
     case ShowWhat::kStatsAverages:
     case ShowWhat::kTotals:
     case ShowWhat::kLists:
+    case ShowWhat::kState:
       return {.pools = true};
   }
   return {};
@@ -106,7 +135,7 @@ ResultTable MakeTable(ShowWhat what, const TableSource& source) {
     case ShowWhat::kConfig:
       return ConfigTable(source.config);
     case ShowWhat::kState:
-      return StateTable();
+      return StateTable(source.snapshot);
   }
   return {};
 }
@@ -119,9 +148,13 @@ ResultTable VersionTable(std::string_view version) {
   return {{{"version", kText}}, {{VersionText(version)}}};
 }
 
-ResultTable StateTable() {
+// As in PgBouncer, a pause of single databases is told by SHOW DATABASES alone.
+ResultTable StateTable(const Snapshot& snapshot) {
   return {{{"key", kText}, {"value", kText}},
-          {{"active", "yes"}, {"paused", "no"}, {"suspended", "no"}}};
+          {{"active", YesNo(!snapshot.paused)},
+           {"paused", YesNo(snapshot.paused)},
+           {"suspended", "no"},
+           {"draining", YesNo(snapshot.draining)}}};
 }
 
 ResultTable ConfigTable(const std::vector<config::ConfigRow>& config) {
@@ -193,17 +226,21 @@ ResultTable DatabasesTable(const Snapshot& snapshot) {
       servers += ServersOf(row);
       clients += ClientsOf(row);
     }
-    table.rows.push_back({first.database, TextOrNull(first.host), Int4Cell(first.port),
-                          first.server_database, TextOrNull(first.server_user),
-                          Int4Cell(first.pool_size), "0", "0",
-                          Int4Cell(first.server_lifetime_seconds), TextOrNull(first.pool_mode),
-                          std::nullopt, "0", Int4Cell(servers), "0", Int4Cell(clients), "0", "0"});
+    table.rows.push_back(
+        {first.database, TextOrNull(first.host), Int4Cell(first.port), first.server_database,
+         TextOrNull(first.server_user), Int4Cell(first.pool_size), Int4Cell(first.min_pool_size),
+         Int4Cell(first.reserve_pool_size), Int4Cell(first.server_lifetime_seconds),
+         TextOrNull(first.pool_mode), std::nullopt, Int4Cell(first.max_db_connections),
+         Int4Cell(servers), Int4Cell(first.max_db_clients), Int4Cell(clients),
+         FlagCell(first.paused), FlagCell(first.disabled)});
   }
   return table;
 }
 
-// pool_size and pool_mode are printed where they are the same in all pools of the user, as
-// PgBouncer prints those that are set for the user itself.
+// Settings are printed where they are the same in all pools of the user, as PgBouncer prints
+// those that are set for the user itself. Where limits differ 0 stands for them: their columns
+// are int4, which has nothing empty, and who reads it as a plain number fails at NULL. It means
+// what it says, that there is no one limit; a sum would be one that nobody has set.
 ResultTable UsersTable(const Snapshot& snapshot) {
   ResultTable table{{{"name", kText},
                      {"pool_size", kText},
@@ -214,15 +251,17 @@ ResultTable UsersTable(const Snapshot& snapshot) {
                      {"max_user_client_connections", kInt4},
                      {"current_client_connections", kInt4}}};
   for (const auto& [name, sums] : SumsByUser(snapshot)) {
-    table.rows.push_back({TextCell(name), sums.same_size ? Int4Cell(sums.pool_size) : "", "",
-                          sums.same_mode ? TextOrNull(sums.pool_mode) : std::nullopt, "0",
-                          Int4Cell(sums.servers), "0", Int4Cell(sums.clients)});
+    table.rows.push_back({TextCell(name), SizeOrEmpty(sums.pool_size.value()),
+                          SizeOrEmpty(sums.reserve_pool_size.value()),
+                          TextOrNull(sums.pool_mode.value().value_or("")),
+                          Int4Cell(sums.max_servers.value().value_or(0)), Int4Cell(sums.servers),
+                          Int4Cell(sums.max_clients.value().value_or(0)), Int4Cell(sums.clients)});
   }
   return table;
 }
 
 // PgBouncer's "free" ones are structures that wait for reuse: we keep none. "Used" are all
-// connections there are, idle ones too.
+// connections there are, idle ones too. Behind dns_pending the rows are ours.
 ResultTable ListsTable(const Snapshot& snapshot) {
   uint64_t clients = snapshot.login_clients;
   uint64_t servers = 0;
@@ -244,7 +283,12 @@ ResultTable ListsTable(const Snapshot& snapshot) {
            {"dns_names", "0"},
            {"dns_zones", "0"},
            {"dns_queries", "0"},
-           {"dns_pending", "0"}}};
+           {"dns_pending", "0"},
+           {"buffered_kb", KilobytesCell(snapshot.buffered_bytes)},
+           {"max_buffered_kb", KilobytesCell(snapshot.max_buffered_bytes)},
+           {"loop_lag_max_us", Int4Cell(snapshot.loop_lag_max_us)},
+           {"loop_busy_permille", Int4Cell(snapshot.loop_busy_permille)},
+           {"broken_pairs", Int4Cell(snapshot.broken_pairs)}}};
 }
 
 }  // namespace pglynx::admin

@@ -361,7 +361,10 @@ void ServerConnection::Close() {
   if (phase_ == Phase::kClosed) return;
   if (stream_ != nullptr && tracker().Idle()) {
     stream_->Write(kTerminate);
-    stream_->FinishAndClose();
+    // Postgres closes its end when the backend has given up its place there: so long this
+    // connection counts.
+    if (slot != nullptr) slot->MarkClosing();
+    stream_->FinishAndClose(std::move(slot));
   }
   Gone({ErrorCode::kServerLost,
         fmt::format("server {} was closed by the pooler (pool {})", Peer(), pool_.Name())});

@@ -45,6 +45,8 @@ PoolChange MakeChange(PoolChange::Kind kind, const PoolOfUser& pool) {
 }
 
 enum class Effect : uint8_t { kKeepsServers, kReplacesServers };
+constexpr Effect kKeeps = Effect::kKeepsServers;
+constexpr Effect kReplaces = Effect::kReplacesServers;
 
 // Adds what differs to `change`.
 template <typename T>
@@ -54,29 +56,46 @@ void Compare(std::string_view key, const T& a, const T& b, Effect effect, PoolCh
   if (effect == Effect::kReplacesServers) change.server_changed = true;
 }
 
+void CompareUsers(const PoolUser& x, const PoolUser& y, PoolChange& change) {
+  Compare("password", x.password, y.password, kKeeps, change);
+  Compare("server_username", x.server_username, y.server_username, kReplaces, change);
+  Compare("server_password", x.server_password, y.server_password, kReplaces, change);
+  Compare("pool_mode", x.pool_mode, y.pool_mode, kReplaces, change);
+  Compare("pool_size", x.pool_size, y.pool_size, kKeeps, change);
+  Compare("min_pool_size", x.min_pool_size, y.min_pool_size, kKeeps, change);
+  Compare("reserve_pool_size", x.reserve_pool_size, y.reserve_pool_size, kKeeps, change);
+  Compare("reserve_pool_timeout", x.reserve_pool_timeout, y.reserve_pool_timeout, kKeeps, change);
+  Compare("connect_timeout", x.connect_timeout, y.connect_timeout, kKeeps, change);
+  Compare("query_wait_timeout", x.query_wait_timeout, y.query_wait_timeout, kKeeps, change);
+  Compare("query_wait_notify", x.query_wait_notify, y.query_wait_notify, kKeeps, change);
+  Compare("client_idle_timeout", x.client_idle_timeout, y.client_idle_timeout, kKeeps, change);
+  Compare("idle_client_in_transaction_timeout", x.idle_client_in_transaction_timeout,
+          y.idle_client_in_transaction_timeout, kKeeps, change);
+  Compare("transaction_timeout", x.transaction_timeout, y.transaction_timeout, kKeeps, change);
+  Compare("query_timeout", x.query_timeout, y.query_timeout, kKeeps, change);
+  Compare("statement_timeout", x.statement_timeout, y.statement_timeout, kKeeps, change);
+  Compare("idle_timeout", x.idle_timeout, y.idle_timeout, kKeeps, change);
+  Compare("server_lifetime", x.server_lifetime, y.server_lifetime, kKeeps, change);
+}
+
 PoolChange CompareReal(const PoolOfUser& a, const PoolOfUser& b) {
-  constexpr Effect kKeeps = Effect::kKeepsServers;
-  constexpr Effect kReplaces = Effect::kReplacesServers;
   PoolChange change = MakeChange(PoolChange::Kind::kChanged, a);
   const ServerTarget& old_server = a.pool->server;
   const ServerTarget& new_server = b.pool->server;
   Compare("host", old_server.host, new_server.host, kReplaces, change);
   Compare("port", old_server.port, new_server.port, kReplaces, change);
   Compare("database", old_server.database, new_server.database, kReplaces, change);
+  Compare("max_connections", old_server.max_connections, new_server.max_connections, kKeeps,
+          change);
+  Compare("max_db_connections", a.pool->max_db_connections, b.pool->max_db_connections, kKeeps,
+          change);
   Compare("connect_query", a.pool->connect_query, b.pool->connect_query, kReplaces, change);
   Compare("prepared_statements_cache_size", a.pool->prepared_statements_cache_size,
           b.pool->prepared_statements_cache_size, kKeeps, change);
-  const PoolUser& x = *a.user;
-  const PoolUser& y = *b.user;
-  Compare("password", x.password, y.password, kKeeps, change);
-  Compare("server_username", x.server_username, y.server_username, kReplaces, change);
-  Compare("server_password", x.server_password, y.server_password, kReplaces, change);
-  Compare("pool_mode", x.pool_mode, y.pool_mode, kReplaces, change);
-  Compare("pool_size", x.pool_size, y.pool_size, kKeeps, change);
-  Compare("connect_timeout", x.connect_timeout, y.connect_timeout, kKeeps, change);
-  Compare("query_wait_timeout", x.query_wait_timeout, y.query_wait_timeout, kKeeps, change);
-  Compare("idle_timeout", x.idle_timeout, y.idle_timeout, kKeeps, change);
-  Compare("server_lifetime", x.server_lifetime, y.server_lifetime, kKeeps, change);
+  // The pool and the user have a key of this name: one word for both.
+  Compare("max_client_conn", std::pair(a.pool->max_client_conn, a.user->max_client_conn),
+          std::pair(b.pool->max_client_conn, b.user->max_client_conn), kKeeps, change);
+  CompareUsers(*a.user, *b.user, change);
   return change;
 }
 

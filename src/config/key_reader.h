@@ -30,6 +30,9 @@ struct IntegerRange {
   int64_t max;
 };
 
+// Of a limit on clients or connections; 0 = none.
+inline constexpr IntegerRange kLimitRange{0, 1'000'000};
+
 struct DurationRange {
   Duration min;
   Duration max;

@@ -1,4 +1,4 @@
-// [pools.X] with its users and shards.
+// [pools.X] with its shards; the keys of its users are read in user_section.cc.
 
 #include <algorithm>
 #include <map>
@@ -9,7 +9,6 @@
 #include <fmt/format.h>
 
 #include "config/names.h"
-#include "config/secret.h"
 #include "config/sections.h"
 #include "config/units.h"
 
@@ -85,6 +84,9 @@ class PoolReader {
     reader_.ReadEnum("pool_mode", kPoolModes, pool_.mode);
     reader_.ReadInteger("prepared_statements_cache_size", {0, 10000},
                         pool_.prepared_statements_cache_size);
+    reader_.ReadInteger("max_client_conn", kLimitRange, pool_.max_client_conn);
+    pool_.max_db_connections = config_.general.max_db_connections;
+    reader_.ReadInteger("max_db_connections", kLimitRange, pool_.max_db_connections);
     reader_.ReadText("connect_query", kQueryRange, pool_.connect_query);
     ReadTimeouts(reader_, timeouts);
     ReadTarget();
@@ -170,7 +172,7 @@ class PoolReader {
     for (const Member& member : members) {
       KeyReader reader(*member.table, Section::kUser,
                        fmt::format("[{}.users.{}]", where_, member.label), context_);
-      PoolUser user = ReadUser(reader, timeouts);
+      PoolUser user = ReadUser(reader, pool_, timeouts, config_);
       const auto [first, added] = places.emplace(user.username, member.place);
       if (!added && !user.username.empty()) {
         reader.AddError("username",
@@ -179,72 +181,6 @@ class PoolReader {
       }
       pool_.users.push_back(std::move(user));
     }
-  }
-
-  PoolUser ReadUser(KeyReader& reader, Timeouts timeouts) {
-    PoolUser user;
-    if (reader.Find("username") == nullptr) {
-      reader.AddError("username", fmt::format("key 'username' is missing in {}", reader.where()));
-    }
-    reader.ReadText("username", kNameRange, user.username);
-    ReadSecrets(reader, user);
-    reader.ReadInteger("pool_size", {1, 10000}, user.pool_size);
-    user.pool_mode = pool_.mode;
-    reader.ReadEnum("pool_mode", kPoolModes, user.pool_mode);
-    ReadTimeouts(reader, timeouts);
-    user.connect_timeout = timeouts.ConnectTimeout();
-    user.query_wait_timeout = timeouts.QueryWaitTimeout();
-    user.idle_timeout = timeouts.idle;
-    user.server_lifetime = timeouts.server_lifetime;
-    return user;
-  }
-
-  void ReadSecrets(KeyReader& reader, PoolUser& user) {
-    reader.ReadText("server_username", kOptionalNameRange, user.server_username);
-    if (user.server_username.empty()) user.server_username = user.username;
-    const std::optional<Secret> password = ReadSecret(reader, "password");
-    const std::optional<Secret> server_password = ReadSecret(reader, "server_password");
-    if (password) {
-      user.password = *password;
-      CheckPassword(reader, *password);
-    }
-    if (!server_password) return;
-    if (server_password->kind == Secret::Kind::kScram) {
-      reader.AddError(SecretKey(reader, "server_password"),
-                      "key 'server_password': a SCRAM verifier cannot log in to a server; allowed: "
-                      "a plain password or an md5 secret");
-    }
-    const bool inherits = server_password->kind == Secret::Kind::kNone;
-    user.server_password = inherits ? user.password : *server_password;
-    // The hash covers the user's name ("Password Authentication" in the manual).
-    if (inherits && user.password.kind == Secret::Kind::kMd5 &&
-        user.server_username != user.username) {
-      reader.AddError("server_username",
-                      "key 'server_username' differs from 'username': an md5 secret holds only "
-                      "for its own user; set 'server_password' too");
-    }
-  }
-
-  void CheckPassword(KeyReader& reader, const Secret& password) {
-    const AuthMethod method = config_.auth.method;
-    if (password.kind == Secret::Kind::kNone && method != AuthMethod::kTrust) {
-      reader.AddError("password",
-                      fmt::format("{} needs a secret: password, password_file or password_env",
-                                  reader.where()));
-    }
-    if (password.kind == Secret::Kind::kMd5 && method != AuthMethod::kMd5) {
-      reader.AddError(SecretKey(reader, "password"),
-                      "key 'password': an md5 secret needs auth.method = \"md5\"; allowed: a plain "
-                      "password or a SCRAM verifier");
-    }
-  }
-
-  // Which of the keys that may hold the secret does.
-  static std::string SecretKey(const KeyReader& reader, const std::string& key) {
-    for (const char* suffix : {"_file", "_env"}) {
-      if (reader.Find(key + suffix) != nullptr) return key + suffix;
-    }
-    return key;
   }
 
   std::string where_;  // "pools.app"

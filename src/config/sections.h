@@ -21,7 +21,12 @@ Timeouts ReadSettings(const TomlValue& root, LoadContext& context, Config& confi
 void ReadPools(const TomlValue& root, const Timeouts& inherited, LoadContext& context,
                Config& config);
 
-// One entry of servers, [host, port, role] or a table, as `where` in errors.
+// One of the users of `pool`, whose own keys are read already, as is all of `config` but the
+// pools. `timeouts` are the pool's.
+PoolUser ReadUser(KeyReader& reader, const Pool& pool, Timeouts timeouts, const Config& config);
+
+// One entry of servers, [host, port, role] or a table, as `where` in errors. Entries of one server
+// have to agree on max_connections.
 void ReadServer(const TomlValue& entry, const std::string& where, LoadContext& context,
                 ServerTarget& server);
 

@@ -31,6 +31,22 @@ TomlValue AsTable(const TomlValue& array) {
   return table;
 }
 
+// Pools with the same server share its limit, so they cannot mean different ones. A pool may leave
+// it out: then its own connections count, but are not held back.
+void ReadLimit(KeyReader& reader, ServerTarget& server) {
+  if (!reader.ReadInteger("max_connections", kLimitRange, server.max_connections)) return;
+  if (server.host.empty() || server.max_connections == 0) return;
+  const Place place = reader.PlaceOf("max_connections");
+  const auto [first, added] = reader.context().server_limits.try_emplace(
+      {server.host, server.port}, ServerLimit{server.max_connections, place});
+  if (added || first->second.max_connections == server.max_connections) return;
+  reader.AddError("max_connections",
+                  fmt::format("key 'max_connections' in {} is {}, but {} at {} for the same host "
+                              "and port; allowed: the same value in all pools",
+                              reader.where(), server.max_connections, first->second.max_connections,
+                              reader.context().problems.Where(first->second.place)));
+}
+
 void ReadFields(KeyReader& reader, ServerTarget& server) {
   if (reader.Find("host") == nullptr) {
     reader.AddError("host", fmt::format("key 'host' is missing in {}", reader.where()));
@@ -46,6 +62,7 @@ void ReadFields(KeyReader& reader, ServerTarget& server) {
     }
   }
   reader.ReadPort("port", server.port);
+  ReadLimit(reader, server);
   const TomlEntry* role = reader.Find("role");
   if (role != nullptr && (role->value.text == "replica" || role->value.text == "Replica")) {
     reader.AddError("role",

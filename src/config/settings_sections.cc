@@ -11,6 +11,7 @@
 #include "config/names.h"
 #include "config/secret.h"
 #include "config/sections.h"
+#include "config/units.h"
 
 namespace pglynx::config {
 
@@ -21,6 +22,8 @@ using std::chrono::milliseconds;
 
 constexpr std::string_view kHostForms = "an IPv4 or IPv6 address or a host name";
 constexpr TextRange kNameRange{1, 255};
+constexpr BytesRange kMessageRange{uint64_t{1} << 10U, uint64_t{1} << 30U};
+constexpr BytesRange kBufferedRange{uint64_t{1} << 20U, uint64_t{1} << 40U};
 constexpr DurationRange kRetryRange{milliseconds(1), hours(1)};
 constexpr DurationRange kLoginRange{milliseconds(1), hours(24), true};
 constexpr DurationRange kShutdownRange{milliseconds(1), hours(24 * 7)};
@@ -87,6 +90,21 @@ void ReadRetry(KeyReader& reader, General& general) {
   }
 }
 
+void ReadMemory(KeyReader& reader, General& general) {
+  const auto was_refused = [&reader](std::string_view key, BytesRange range, uint64_t& out) {
+    return !reader.ReadBytes(key, range, out) && reader.Find(key) != nullptr;
+  };
+  const bool no_message = was_refused("max_query_bytes", kMessageRange, general.max_query_bytes);
+  const bool no_sum = was_refused("max_buffered_bytes", kBufferedRange, general.max_buffered_bytes);
+  if (no_message || no_sum || general.max_buffered_bytes >= general.max_query_bytes) return;
+  const bool has_sum = reader.Find("max_buffered_bytes") != nullptr;
+  reader.AddError(
+      has_sum ? "max_buffered_bytes" : "max_query_bytes",
+      fmt::format("key 'max_buffered_bytes' is {}, less than 'max_query_bytes', which "
+                  "is {}: the longest message would never fit",
+                  FormatBytes(general.max_buffered_bytes), FormatBytes(general.max_query_bytes)));
+}
+
 // PgCat has the console's user in [general].
 void ReadPgcatAdmin(KeyReader& reader, const TomlValue& root, Admin& admin) {
   const TomlEntry* own = root.Find("admin");
@@ -109,8 +127,9 @@ void ReadGeneral(const TomlValue& root, KeyReader& reader, Timeouts& timeouts, C
   reader.ReadPort("port", general.port);
   ReadWorkers(reader, general.workers);
   reader.ReadInteger("max_client_conn", {1, 1'000'000}, general.max_client_conn);
-  reader.ReadBytes("max_query_bytes", {uint64_t{1} << 10U, uint64_t{1} << 30U},
-                   general.max_query_bytes);
+  reader.ReadInteger("max_db_connections", kLimitRange, general.max_db_connections);
+  reader.ReadInteger("max_user_connections", kLimitRange, general.max_user_connections);
+  ReadMemory(reader, general);
   reader.ReadInteger("max_client_statements", {1, 1'000'000}, general.max_client_statements);
   reader.ReadDuration("client_login_timeout", kLoginRange, general.client_login_timeout);
   ReadTimeouts(reader, timeouts);
@@ -162,10 +181,7 @@ Timeouts ReadSettings(const TomlValue& root, LoadContext& context, Config& confi
     KeyReader reader(entry->value, Section::kGeneral, "[general]", context);
     ReadGeneral(root, reader, timeouts, config);
   }
-  config.general.connect_timeout = timeouts.ConnectTimeout();
-  config.general.query_wait_timeout = timeouts.QueryWaitTimeout();
-  config.general.idle_timeout = timeouts.idle;
-  config.general.server_lifetime = timeouts.server_lifetime;
+  timeouts.CopyTo(config.general);
   if (const TomlEntry* entry = root.Find("admin"); entry && IsTable(*entry, context)) {
     KeyReader reader(entry->value, Section::kAdmin, "[admin]", context);
     ReadAdmin(reader, config.admin);

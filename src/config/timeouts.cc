@@ -33,7 +33,15 @@ Duration Timeouts::QueryWaitTimeout() const {
 
 Timeouts DefaultTimeouts(bool pgcat_form) {
   const General defaults = DefaultConfig(pgcat_form).general;
-  Timeouts timeouts{{}, {}, defaults.idle_timeout, defaults.server_lifetime};
+  Timeouts timeouts{.connect = {},
+                    .query_wait = {},
+                    .query_wait_notify = defaults.query_wait_notify,
+                    .client_idle = defaults.client_idle_timeout,
+                    .idle_client_in_transaction = defaults.idle_client_in_transaction_timeout,
+                    .transaction = defaults.transaction_timeout,
+                    .query = defaults.query_timeout,
+                    .idle = defaults.idle_timeout,
+                    .server_lifetime = defaults.server_lifetime};
   if (pgcat_form) timeouts.connect = defaults.connect_timeout;
   return timeouts;
 }
@@ -41,6 +49,12 @@ Timeouts DefaultTimeouts(bool pgcat_form) {
 void ReadTimeouts(KeyReader& reader, Timeouts& timeouts) {
   ReadOptional(reader, "connect_timeout", kConnectRange, timeouts.connect);
   ReadOptional(reader, "query_wait_timeout", kWaitRange, timeouts.query_wait);
+  reader.ReadDuration("query_wait_notify", kWaitRange, timeouts.query_wait_notify);
+  reader.ReadDuration("client_idle_timeout", kClientTimeoutRange, timeouts.client_idle);
+  reader.ReadDuration("idle_client_in_transaction_timeout", kClientTimeoutRange,
+                      timeouts.idle_client_in_transaction);
+  reader.ReadDuration("transaction_timeout", kClientTimeoutRange, timeouts.transaction);
+  reader.ReadDuration("query_timeout", kClientTimeoutRange, timeouts.query);
   reader.ReadDuration("idle_timeout", kLifetimeRange, timeouts.idle);
   reader.ReadDuration("server_lifetime", kLifetimeRange, timeouts.server_lifetime);
 }

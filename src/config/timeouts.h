@@ -2,6 +2,7 @@
 
 // The timeouts that pools and users may repeat: user over pool over general.
 
+#include <chrono>
 #include <optional>
 
 #include "config/key_reader.h"
@@ -14,6 +15,11 @@ namespace pglynx::config {
 struct Timeouts {
   std::optional<Duration> connect;     // nothing = never set
   std::optional<Duration> query_wait;  // nothing = never set
+  Duration query_wait_notify;
+  Duration client_idle;
+  Duration idle_client_in_transaction;
+  Duration transaction;
+  Duration query;
   Duration idle;
   Duration server_lifetime;
 
@@ -22,7 +28,24 @@ struct Timeouts {
   // What was set; else the connect_timeout that was set, since PgCat's connect_timeout is
   // the wait for a server; else our default.
   [[nodiscard]] Duration QueryWaitTimeout() const;
+  // Sets the fields of a General or a PoolUser that have the names of the keys.
+  template <typename T>
+  void CopyTo(T& out) const {
+    out.connect_timeout = ConnectTimeout();
+    out.query_wait_timeout = QueryWaitTimeout();
+    out.query_wait_notify = query_wait_notify;
+    out.client_idle_timeout = client_idle;
+    out.idle_client_in_transaction_timeout = idle_client_in_transaction;
+    out.transaction_timeout = transaction;
+    out.query_timeout = query;
+    out.idle_timeout = idle;
+    out.server_lifetime = server_lifetime;
+  }
 };
+
+// 0 = off, else 1 ms to 7 days: of a client, a transaction or a query.
+inline constexpr DurationRange kClientTimeoutRange{std::chrono::milliseconds(1),
+                                                   std::chrono::hours(24 * 7), true};
 
 // The level above [general]. PgCat's default of connect_timeout counts as set.
 Timeouts DefaultTimeouts(bool pgcat_form);

@@ -228,11 +228,22 @@ ServerHandshake::Action ServerHandshake::OnSession(char type, std::string_view b
   }
 }
 
+namespace {
+
+// States of the server that pass, by the code that drivers know; the rest is ours to mend.
+ErrorCode CodeOf(std::string_view sqlstate) {
+  if (sqlstate == "57P03") return ErrorCode::kServerNotReady;
+  if (sqlstate == "53300") return ErrorCode::kServerFull;
+  return ErrorCode::kServerUnreachable;
+}
+
+}  // namespace
+
 ServerHandshake::Action ServerHandshake::OnErrorResponse(std::string_view body) {
   server_error_ = ParseServerError(body);
   if (!server_error_) return Violation("invalid ErrorResponse message");
   return Fail(
-      ErrorCode::kServerUnreachable,
+      CodeOf(server_error_->sqlstate),
       fmt::format("the server says {}: {} (SQLSTATE {})", Printable(server_error_->severity),
                   Printable(server_error_->message, kPrintableMessageBytesMax),
                   Printable(server_error_->sqlstate)));

@@ -25,7 +25,11 @@ void Lease::Release() {
   if (Planted(Sabotage::kDoubleRelease)) pool_->Release(server);
 }
 
-Pool::Pool(World world, PoolSettings settings) : world_(world), settings_(std::move(settings)) {}
+Pool::Pool(World world, PoolSettings settings)
+    : world_(world), settings_(std::move(settings)), share_(*this, world.budget) {
+  share_.Join(settings_.limited, settings_.limits);
+  if (settings_.min_pool_size > 0) world_.loop.Arm(maintenance_, world_.loop.Now());
+}
 
 Pool::~Pool() = default;
 
@@ -44,14 +48,47 @@ Pool::Outcome Pool::Acquire(Waiter& waiter) {
       server->Close();  // reports OnServerGone, which takes it off the list
     }
   }
-  if (servers_.empty() && last_failure_.has_value() && world_.loop.Now() < retry_at_) {
+  if (servers_.empty() && last_failure_.has_value() && world_.loop.Now() < retry_at_ && !paused_) {
     return *last_failure_;
   }
+  if (Overloaded()) return OverloadError();
   waiter.waiting_since = world_.loop.Now();
   waiters_.PushBack(waiter);
+  waiter.untold.waiter = &waiter;
+  waiter.untold.Unlink();
+  untold_.PushBack(waiter.untold);
   if (waiters_.size() == 1) ArmWaitTimer();
-  LaunchForWaiters();
+  LaunchServers();
   return Queued{};
+}
+
+std::optional<Error> Pool::ClientRefusal() const {
+  if (disabled) {
+    return Error{ErrorCode::kCannotConnectNow,
+                 fmt::format("database \"{}\" takes no new clients: the console's DISABLE",
+                             settings_.database)};
+  }
+  const uint32_t user_max = settings_.max_user_clients;
+  if (user_max > 0 && clients >= user_max) {
+    return Error{ErrorCode::kTooManyConnections,
+                 fmt::format("sorry, too many clients of user \"{}\" already in pool {}: "
+                             "max_client_conn = {}",
+                             settings_.user, Name(), user_max)};
+  }
+  const uint32_t database_max = settings_.max_db_clients;
+  if (database_max > 0 && world_.database.clients >= database_max) {
+    return Error{ErrorCode::kTooManyConnections,
+                 fmt::format("sorry, too many clients already of database \"{}\": "
+                             "max_client_conn of the pool = {}",
+                             settings_.database, database_max)};
+  }
+  return std::nullopt;
+}
+
+void Pool::CountClient(bool came) {
+  clients += came ? 1 : -1U;
+  world_.database.clients += came ? 1 : -1U;
+  if (came) ++stats_.client_login_count;
 }
 
 bool Pool::Expired(const PooledServer& server) const {
@@ -60,8 +97,10 @@ bool Pool::Expired(const PooledServer& server) const {
 
 Lease Pool::Give(PooledServer& server, uint64_t client_id) {
   server.Unlink();
+  Budget::NoteUsed(server);
   server.state = ServerState::kActive;
   server.client_id = client_id;
+  server.used = true;
   ++stats_.server_assignment_count;
   return Lease(*this, server);
 }
@@ -82,38 +121,65 @@ void Pool::Release(PooledServer& server) {
   if (server.tracker().Quiet() && !Expired(server) && !server.HasCancelInFlight()) {
     server.Recycle();
   } else {
-    server.Close();
+    CloseFree(server);
   }
+}
+
+// One that only its age ends is missed: another takes its place.
+void Pool::CloseFree(PooledServer& server) {
+  const bool old = server.used && server.expires <= world_.loop.Now();
+  server.state = ServerState::kTested;
+  server.Close();
+  if (old && waiters_.empty()) LaunchSpare();
 }
 
 void Pool::OnServerReady(PooledServer& server) {
   // The safety rule, enforced where it counts: nothing else leads to the idle list.
   PGLYNX_CHECK(server.tracker().Idle() && !server.memory().needs_reset);
-  if (server.state == ServerState::kLogin) {
-    --logins_;
-    last_failure_.reset();
-    retry_delay_ = Duration::zero();
-    server.born = world_.loop.Now();
-    const Duration lifetime = settings_.server_lifetime;
-    // Spread over the last tenth, so that connections made together do not end together.
-    if (!waiters_.empty()) world_.loop.Post(serve_);  // the others follow the one that probed
-    server.expires = DeadlineAfter(
-        server.born, lifetime - lifetime * static_cast<int64_t>(server.id() % 10) / 100);
-  }
-  if (stopping_ || Expired(server) || servers_.size() > settings_.pool_size) {
-    server.state = ServerState::kTested;
-    server.Close();
+  if (server.state == ServerState::kLogin) OnLoggedIn(server);
+  if (IsUnwanted(server)) {
+    CloseFree(server);
     return;
   }
-  if (Waiter* waiter = waiters_.front()) {
-    waiter->Unlink();
-    ArmWaitTimer();
-    if (Planted(Sabotage::kLostWaiter)) return MakeIdle(server);
-    stats_.wait_time += static_cast<uint64_t>((world_.loop.Now() - waiter->waiting_since).count());
-    waiter->OnLease(Give(server, waiter->client_id()));
-    return;
+  if (waiters_.empty()) {
+    MakeIdle(server);
+  } else {
+    GiveToOldest(server);
   }
-  MakeIdle(server);
+}
+
+void Pool::OnLoggedIn(PooledServer& server) {
+  --logins_;
+  last_failure_.reset();
+  retry_delay_ = Duration::zero();
+  server.born = world_.loop.Now();
+  const Duration lifetime = settings_.server_lifetime;
+  // Spread over the last tenth, so that connections made together do not end together.
+  server.expires = DeadlineAfter(
+      server.born, lifetime - lifetime * static_cast<int64_t>(server.id() % 10) / 100);
+  // The others follow the one that probed.
+  if (WantsServer()) world_.loop.Post(serve_);
+  if (server.replaces != 0) FinishReplacement(server.replaces);
+}
+
+bool Pool::IsUnwanted(const PooledServer& server) {
+  if (stopping_ || paused_ || Expired(server)) return true;
+  const Waiter* oldest = waiters_.front();
+  const size_t reserve = oldest != nullptr ? settings_.reserve_pool_size : 0;
+  if (servers_.size() > settings_.pool_size + reserve) return true;
+  return server.slot != nullptr &&
+         world_.budget.ShouldYield(*server.slot,
+                                   oldest != nullptr ? oldest->waiting_since : kNever);
+}
+
+void Pool::GiveToOldest(PooledServer& server) {
+  Waiter& waiter = *waiters_.front();
+  waiter.Unlink();
+  waiter.untold.Unlink();
+  NotePace();
+  if (Planted(Sabotage::kLostWaiter)) return MakeIdle(server);
+  stats_.wait_time += static_cast<uint64_t>((world_.loop.Now() - waiter.waiting_since).count());
+  waiter.OnLease(Give(server, waiter.client_id()));
 }
 
 void Pool::MakeIdle(PooledServer& server) {
@@ -124,6 +190,7 @@ void Pool::MakeIdle(PooledServer& server) {
   } else {
     idle_.PushFront(server);
   }
+  world_.budget.NoteIdle(server);
   const TimePoint due =
       std::min(server.expires, DeadlineAfter(server.idle_since, settings_.idle_timeout));
   if (!maintenance_.armed() || due < maintenance_.deadline()) {
@@ -134,12 +201,14 @@ void Pool::MakeIdle(PooledServer& server) {
 void Pool::OnServerGone(PooledServer& server, const Error& cause) {
   const bool was_login = server.state == ServerState::kLogin;
   server.Unlink();
-  const size_t slot = server.slot;
-  PGLYNX_CHECK(slot < servers_.size() && servers_[slot].get() == &server);
-  std::unique_ptr<PooledServer> gone = std::move(servers_[slot]);
-  servers_[slot] = std::move(servers_.back());
+  Budget::NoteUsed(server);
+  if (server.slot != nullptr) server.slot->MarkClosing();
+  const size_t index = server.index;
+  PGLYNX_CHECK(index < servers_.size() && servers_[index].get() == &server);
+  std::unique_ptr<PooledServer> gone = std::move(servers_[index]);
+  servers_[index] = std::move(servers_.back());
   servers_.pop_back();
-  if (slot < servers_.size()) servers_[slot]->slot = slot;
+  if (index < servers_.size()) servers_[index]->index = index;
   world_.loop.DeferDelete(std::move(gone));
   const TimePoint now = world_.loop.Now();
   if (was_login) {
@@ -154,218 +223,85 @@ void Pool::OnServerGone(PooledServer& server, const Error& cause) {
   if (servers_.empty() && last_failure_.has_value() && (was_login || now < retry_at_)) {
     FailWaiters(Error(*last_failure_));
   }
-  if (!waiters_.empty()) LaunchForWaiters();
+  LaunchServers();
 }
 
-void Pool::LaunchForWaiters() {
-  if (stopping_) return;
-  if (last_failure_.has_value() && world_.loop.Now() < retry_at_) {
-    if (!waiters_.empty()) world_.loop.Arm(retry_timer_, retry_at_);
-    return;
+size_t Pool::MinServers() const {
+  const bool nobody = settings_.only_with_clients && clients == 0;
+  return nobody ? 0 : std::min(settings_.min_pool_size, settings_.pool_size);
+}
+
+size_t Pool::ServersMax() const {
+  const size_t spare = Planted(Sabotage::kLimitOffByOne) ? 1 : 0;
+  const Waiter* oldest = waiters_.front();
+  const bool reserve =
+      oldest != nullptr && settings_.reserve_pool_size > 0 &&
+      DeadlineAfter(oldest->waiting_since, settings_.reserve_pool_timeout) <= world_.loop.Now();
+  return settings_.pool_size + (reserve ? settings_.reserve_pool_size : 0) + spare;
+}
+
+bool Pool::WantsServer() const {
+  if (stopping_ || paused_) return false;
+  if (servers_.size() < MinServers()) return true;
+  return logins_ < waiters_.size() && servers_.size() < ServersMax();
+}
+
+void Pool::LaunchServers() {
+  while (WantsServer()) {
+    if (last_failure_.has_value()) {
+      if (world_.loop.Now() < retry_at_) {
+        world_.loop.Arm(retry_timer_, retry_at_);
+        return;
+      }
+      // After a failure one login probes; the others follow when it succeeds.
+      if (logins_ > 0) return;
+    }
+    if (share_.MustWait()) {
+      share_.StandInLine();
+      return;
+    }
+    LaunchOne(0);
   }
-  const size_t servers_max = settings_.pool_size + (Planted(Sabotage::kLimitOffByOne) ? 1 : 0);
-  while (logins_ < waiters_.size() && servers_.size() < servers_max) {
-    // After a failure one login probes; the others follow when it succeeds.
-    if (last_failure_.has_value() && logins_ > 0) return;
-    std::unique_ptr<PooledServer> server = world_.launcher.Launch(*this, world_.ids.Take());
-    server->state = ServerState::kLogin;
-    server->slot = servers_.size();
-    servers_.push_back(std::move(server));
-    ++logins_;
+}
+
+void Pool::LaunchOne(uint64_t replaces) {
+  std::unique_ptr<Slot> slot = share_.Take();
+  std::unique_ptr<PooledServer> server = world_.launcher.Launch(*this, world_.ids.Take());
+  server->slot = std::move(slot);
+  server->state = ServerState::kLogin;
+  server->replaces = replaces;
+  server->index = servers_.size();
+  servers_.push_back(std::move(server));
+  ++logins_;
+}
+
+void Pool::OnMayConnect() {
+  const bool held_back =
+      last_failure_.has_value() && (logins_ > 0 || world_.loop.Now() < retry_at_);
+  if (WantsServer() && !held_back) LaunchOne(0);
+  LaunchServers();
+}
+
+TimePoint Pool::UncoveredWait() const {
+  const Waiter* waiter = waiters_.front();
+  for (uint32_t covered = 0; waiter != nullptr && covered < logins_; ++covered) {
+    waiter = waiters_.Next(*waiter);
   }
+  return waiter != nullptr ? waiter->waiting_since : kNever;
 }
 
 // Servers that became idle while clients wait: at the end of the turn.
 void Pool::ServeWaiters() {
-  while (!waiters_.empty() && !idle_.empty()) {
+  while (!waiters_.empty() && !idle_.empty() && !paused_) {
     PooledServer& server = *idle_.front();
     if (Expired(server)) {
       server.Close();
-      continue;
+    } else {
+      GiveToOldest(server);
     }
-    Waiter& waiter = *waiters_.front();
-    waiter.Unlink();
-    stats_.wait_time += static_cast<uint64_t>((world_.loop.Now() - waiter.waiting_since).count());
-    waiter.OnLease(Give(server, waiter.client_id()));
   }
   ArmWaitTimer();
-  LaunchForWaiters();
-}
-
-void Pool::FailWaiters(const Error& error) {
-  // Only those who wait now: a client that is told may ask again at once.
-  for (size_t left = waiters_.size(); left > 0 && !waiters_.empty(); --left) {
-    Waiter* waiter = waiters_.front();
-    waiter->Unlink();
-    waiter->OnWaitFailed(error);
-  }
-  ArmWaitTimer();
-}
-
-void Pool::ArmWaitTimer() {
-  const Waiter* oldest = waiters_.front();
-  world_.loop.Arm(wait_timer_, oldest == nullptr ? kNever
-                                                 : DeadlineAfter(oldest->waiting_since,
-                                                                 settings_.query_wait_timeout));
-}
-
-void Pool::OnWaitDeadline() {
-  const TimePoint now = world_.loop.Now();
-  while (Waiter* waiter = waiters_.front()) {
-    if (DeadlineAfter(waiter->waiting_since, settings_.query_wait_timeout) > now) break;
-    waiter->Unlink();
-    stats_.wait_time += static_cast<uint64_t>((now - waiter->waiting_since).count());
-    std::string detail = fmt::format(
-        "no server connection of pool {} became free within query_wait_timeout = {} ms "
-        "(pool_size = {})",
-        Name(), settings_.query_wait_timeout.count() / 1000, settings_.pool_size);
-    if (last_failure_.has_value()) detail += ": " + last_failure_->detail;
-    waiter->OnWaitFailed({ErrorCode::kQueryWaitTimeout, std::move(detail)});
-  }
-  ArmWaitTimer();
-}
-
-void Pool::Apply(PoolSettings settings) {
-  settings_ = std::move(settings);
-  ArmWaitTimer();
-  world_.loop.Arm(maintenance_, world_.loop.Now());
-  if (!waiters_.empty()) world_.loop.Post(serve_);
-}
-
-void Pool::ReplaceServers() {
-  canonical_.clear();
-  welcome_.reset();
-  last_failure_.reset();
-  retry_delay_ = Duration::zero();
-  for (const std::unique_ptr<PooledServer>& server : servers_) server->close_needed = true;
-  while (PooledServer* server = idle_.front()) server->Close();
-  if (!waiters_.empty()) world_.loop.Post(serve_);
-}
-
-void Pool::Shutdown(const Error& error) {
-  stopping_ = true;
-  FailWaiters(error);
-  for (const std::unique_ptr<PooledServer>& server : servers_) server->close_needed = true;
-  while (PooledServer* server = idle_.front()) server->Close();
-}
-
-// Closes what has been idle or alive for too long, and what is too many since a reload.
-void Pool::OnMaintenance() {
-  const TimePoint now = world_.loop.Now();
-  PooledServer* next = nullptr;
-  for (PooledServer* server = idle_.front(); server != nullptr; server = next) {
-    next = idle_.Next(*server);
-    if (Expired(*server) || servers_.size() > settings_.pool_size ||
-        DeadlineAfter(server->idle_since, settings_.idle_timeout) <= now) {
-      server->Close();
-    }
-  }
-  ArmMaintenance();
-}
-
-void Pool::ArmMaintenance() {
-  TimePoint next = kNever;
-  for (const PooledServer* server = idle_.front(); server != nullptr;
-       server = idle_.Next(*server)) {
-    next = std::min(
-        {next, server->expires, DeadlineAfter(server->idle_since, settings_.idle_timeout)});
-  }
-  world_.loop.Arm(maintenance_, next);
-}
-
-const Parameter* Pool::FindCanonical(std::string_view name, std::string_view value) const {
-  const std::string key = LowerCase(name) + '\0' + std::string(value);
-  const auto found = canonical_.find(key);
-  return found == canonical_.end() ? nullptr : &found->second;
-}
-
-void Pool::LearnCanonical(std::string_view name, std::string_view value, Parameter canonical) {
-  if (canonical_.size() >= kCanonicalValuesMax) canonical_.erase(canonical_.begin());
-  canonical_[LowerCase(name) + '\0' + std::string(value)] = std::move(canonical);
-}
-
-void Pool::FillRow(PoolRow& row) const {
-  row.database = settings_.database;
-  row.user = settings_.user;
-  row.cl_waiting = static_cast<uint32_t>(waiters_.size());
-  row.cl_active = clients > row.cl_waiting ? clients - row.cl_waiting : 0;
-  row.sv_active_cancel = cancels_in_flight;
-  for (const std::unique_ptr<PooledServer>& server : servers_) {
-    switch (server->state) {
-      case ServerState::kLogin:
-        ++row.sv_login;
-        break;
-      case ServerState::kIdle:
-        ++row.sv_idle;
-        break;
-      case ServerState::kActive:
-        ++row.sv_active;
-        break;
-      case ServerState::kTested:
-        ++row.sv_tested;
-        break;
-      case ServerState::kBeingCanceled:
-        ++row.sv_being_canceled;
-        break;
-    }
-  }
-  if (const Waiter* oldest = waiters_.front()) {
-    row.maxwait_us = static_cast<uint64_t>((world_.loop.Now() - oldest->waiting_since).count());
-  }
-  row.pool_mode = settings_.session_mode ? "session" : "transaction";
-  row.pool_size = settings_.pool_size;
-  row.server_lifetime_seconds =
-      static_cast<uint32_t>(settings_.server_lifetime.count() / 1'000'000);
-  row.stats = stats_;
-  row.stats_previous = stats_previous;
-}
-
-void Pool::AppendServerRows(std::vector<ConnectionRow>& rows) const {
-  for (const std::unique_ptr<PooledServer>& server : servers_) {
-    ConnectionRow& row = rows.emplace_back();
-    server->FillRow(row);
-    row.id = server->id();
-    row.user = settings_.user;
-    row.database = settings_.database;
-    row.close_needed = server->close_needed;
-    row.link = server->client_id;
-    row.prepared_statements = static_cast<uint32_t>(server->memory().statements.size());
-    if (const ParameterRef& parameters = server->memory().parameters) {
-      const std::string* name = parameters->Find("application_name");
-      if (name != nullptr) row.application_name = *name;
-    }
-    switch (server->state) {
-      case ServerState::kLogin:
-        row.state = "new";
-        break;
-      case ServerState::kIdle:
-        row.state = "idle";
-        break;
-      case ServerState::kActive:
-        row.state = "active";
-        break;
-      case ServerState::kTested:
-        row.state = "tested";
-        break;
-      case ServerState::kBeingCanceled:
-        row.state = "being_canceled";
-        break;
-    }
-  }
-}
-
-void Pool::CheckInvariants() const {
-  size_t idle = 0;
-  uint32_t logins = 0;
-  for (size_t i = 0; i < servers_.size(); ++i) {
-    const PooledServer& server = *servers_[i];
-    PGLYNX_CHECK(server.slot == i);
-    PGLYNX_CHECK((server.state == ServerState::kIdle) == idle_.Contains(server));
-    if (server.state == ServerState::kIdle) ++idle;
-    if (server.state == ServerState::kLogin) ++logins;
-  }
-  PGLYNX_CHECK(idle == idle_.size());
-  PGLYNX_CHECK(logins == logins_);
+  LaunchServers();
 }
 
 }  // namespace pglynx::pool

@@ -1,18 +1,65 @@
 #include "server/pool_settings.h"
 
+#include <algorithm>
+
+#include <fmt/format.h>
+
 #include "pglynx/core/check.h"
 
 namespace pglynx::server {
 
+namespace {
+
+// The limit is the server's: it holds for pools whose entry does not repeat it. Where two
+// entries set it, they set the same (see config).
+uint32_t MaxConnections(const config::Config& config, const config::ServerTarget& server) {
+  uint32_t most = 0;
+  for (const config::Pool& pool : config.pools) {
+    const bool same = pool.server.host == server.host && pool.server.port == server.port;
+    if (same) most = std::max(most, pool.server.max_connections);
+  }
+  return most;
+}
+
+}  // namespace
+
 pool::PoolSettings SettingsOf(const config::Config& config, const config::Pool& pool,
                               const config::PoolUser& user, std::string_view database) {
+  const backend::ServerTarget target = TargetOf(pool, user, database);
+  const std::string server = target.address.ToString();
+  const auto by_statement = [&user] {
+    return user.statement_timeout > Duration::zero() &&
+           (user.query_timeout == Duration::zero() || user.statement_timeout < user.query_timeout);
+  };
+  const Duration query_timeout = by_statement() ? user.statement_timeout : user.query_timeout;
+  const Duration in_transaction = user.idle_client_in_transaction_timeout;
   return {.database = std::string(database),
           .user = user.username,
           .session_mode = user.pool_mode == config::PoolMode::kSession,
           .server_round_robin = config.general.server_round_robin,
           .pool_size = user.pool_size,
+          .min_pool_size = user.min_pool_size,
+          .only_with_clients = pool.name == "*",
+          .reserve_pool_size = user.reserve_pool_size,
+          .reserve_pool_timeout = user.reserve_pool_timeout,
+          .limits = {MaxConnections(config, pool.server), pool.max_db_connections,
+                     config.general.max_user_connections},
+          .limited = {fmt::format("server {}", server),
+                      fmt::format("database {} on server {}", target.database, server),
+                      fmt::format("server user {}", target.user)},
+          .max_user_clients = user.max_client_conn,
+          .max_db_clients = pool.max_client_conn,
           .prepared_statements_cache_size = pool.prepared_statements_cache_size,
           .query_wait_timeout = user.query_wait_timeout,
+          .query_wait_notify = user.query_wait_notify,
+          .client_idle_timeout = user.client_idle_timeout,
+          .idle_client_in_transaction_timeout = in_transaction,
+          .transaction_timeout = user.transaction_timeout,
+          .query_timeout = query_timeout,
+          .query_timeout_key = by_statement() ? "statement_timeout" : "query_timeout",
+          .has_client_timeouts =
+              user.client_idle_timeout + in_transaction + user.transaction_timeout + query_timeout >
+              Duration::zero(),
           .idle_timeout = user.idle_timeout,
           .server_lifetime = user.server_lifetime,
           .server_retry_min = config.general.server_retry_min,

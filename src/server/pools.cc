@@ -1,5 +1,7 @@
 #include "pglynx/server/pools.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "pglynx/core/check.h"
@@ -8,7 +10,8 @@
 
 namespace pglynx::server {
 
-Pools::Pools(World world, const config::Config& config) : world_(world), config_(&config) {}
+Pools::Pools(World world, const config::Config& config)
+    : world_(world), config_(&config), budget_(world.backend.loop) {}
 
 Pools::~Pools() = default;
 
@@ -26,8 +29,11 @@ pool::Pool& Pools::For(const session::UserEntry& user, std::string_view database
       world_.backend, TargetOf(*pool_config, *user_config, database));
   entry.pool = std::make_unique<pool::Pool>(
       pool::Pool::World{world_.backend.loop, world_.backend.log, *entry.launcher,
-                        world_.backend.parameters, world_.ids},
+                        world_.backend.parameters, world_.ids, budget_,
+                        databases_[pool_config->name]},
       SettingsOf(*config_, *pool_config, *user_config, database));
+  if (all_paused_ || paused_.contains(database)) entry.pool->Pause();
+  entry.pool->disabled = disabled_.contains(database);
   return *pools_.emplace(key, std::move(entry)).first->second.pool;
 }
 
@@ -71,6 +77,7 @@ void Pools::Apply(const config::Config& config, session::SessionTable& sessions)
     entry.pool->Apply(std::move(settings));
     ++at;
   }
+  sessions.OnSettings();
   for (const config::Pool& pool_config : config_->pools) {
     if (pool_config.name == "*") continue;  // its pools are made when somebody asks
     for (const config::PoolUser& user : pool_config.users) {
@@ -81,6 +88,75 @@ void Pools::Apply(const config::Config& config, session::SessionTable& sessions)
   }
 }
 
+// ----- the console -----
+
+std::vector<pool::Pool*> Pools::Of(std::string_view database) const {
+  std::vector<pool::Pool*> found;
+  for (const auto& [key, entry] : pools_) {
+    if (database.empty() || key.first == database) found.push_back(entry.pool.get());
+  }
+  return found;
+}
+
+bool Pools::Knows(std::string_view database) const {
+  return database.empty() || !Of(database).empty();
+}
+
+void Pools::Pause(std::string_view database) {
+  if (database.empty()) {
+    all_paused_ = true;
+  } else {
+    paused_.emplace(database);
+  }
+  for (pool::Pool* pool : Of(database)) pool->Pause();
+}
+
+bool Pools::Resume(std::string_view database) {
+  if (database.empty()) {
+    all_paused_ = false;
+    paused_.clear();
+  } else if (const auto found = paused_.find(database); found != paused_.end()) {
+    paused_.erase(found);
+  }
+  bool was_paused = false;
+  for (pool::Pool* pool : Of(database)) {
+    was_paused = was_paused || pool->paused();
+    pool->Resume();
+  }
+  return was_paused;
+}
+
+void Pools::Disable(std::string_view database, bool disabled) {
+  if (disabled) {
+    disabled_.emplace(database);
+  } else if (const auto found = disabled_.find(database); found != disabled_.end()) {
+    disabled_.erase(found);
+  }
+  for (pool::Pool* pool : Of(database)) pool->disabled = disabled;
+}
+
+void Pools::Kill(std::string_view database) {
+  Pause(database);
+  for (pool::Pool* pool : Of(database)) pool->Kill();
+}
+
+void Pools::Reconnect(std::string_view database) {
+  for (pool::Pool* pool : Of(database)) pool->ReplaceServers();
+}
+
+bool Pools::IsPaused(std::string_view database) const {
+  const std::vector<pool::Pool*> pools = Of(database);
+  return std::all_of(pools.begin(), pools.end(), [](const pool::Pool* pool) {
+    return !pool->paused() || pool->server_count() == 0;
+  });
+}
+
+bool Pools::AreReplaced(std::string_view database) const {
+  const std::vector<pool::Pool*> pools = Of(database);
+  return std::all_of(pools.begin(), pools.end(),
+                     [](const pool::Pool* pool) { return pool->close_needed_count() == 0; });
+}
+
 void Pools::DropUnused() {
   std::erase_if(removed_,
                 [](const Entry& entry) { return entry.pool->clients == 0 && entry.pool->empty(); });
@@ -88,6 +164,7 @@ void Pools::DropUnused() {
     const Entry& entry = item.second;
     return entry.config_pool == "*" && entry.pool->clients == 0 && entry.pool->empty();
   });
+  budget_.DropUnused();
 }
 
 void Pools::Shutdown(const Error& error) {
@@ -115,6 +192,7 @@ void Pools::StartStatsPeriod() {
 void Pools::CheckInvariants() const {
   for (const auto& [key, entry] : pools_) entry.pool->CheckInvariants();
   for (const Entry& entry : removed_) entry.pool->CheckInvariants();
+  budget_.CheckInvariants();
 }
 
 }  // namespace pglynx::server

@@ -1,7 +1,6 @@
 #include "pglynx/server/worker.h"
 
 #include <csignal>
-#include <sys/resource.h>
 
 #include <fmt/format.h>
 
@@ -10,6 +9,7 @@
 #include "pglynx/core/check.h"
 #include "pglynx/server/systemd.h"
 #include "pglynx/server/version.h"
+#include "server/descriptors.h"
 
 namespace pglynx::server {
 namespace {
@@ -20,14 +20,6 @@ constexpr Duration kStatsPeriod = std::chrono::seconds(60);
 const Error kShutdownError = {ErrorCode::kAdminShutdown,
                               "terminating connection due to administrator command: pglynx is "
                               "shutting down"};
-
-// Each client and each server is a descriptor; the soft limit is often 1,024.
-void RaiseDescriptorLimit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-  limit.rlim_cur = limit.rlim_max;
-  static_cast<void>(setrlimit(RLIMIT_NOFILE, &limit));
-}
 
 std::string Join(const std::vector<std::string>& lines) {
   std::string joined;
@@ -57,7 +49,7 @@ Worker::Worker(StderrLog& log, std::string config_path, config::Config config)
                      .config = config_.get(),
                      .users = session::UserDirectory(*config_, {})},
       sessions_(std::make_unique<session::SessionTable>(session_world_)) {
-  RaiseDescriptorLimit();
+  CheckDescriptors();
   consoles_ = std::make_unique<admin::ConsoleTable>(admin::ConsoleTable::World{
       loop_, log_, random_, *this, *this, config_->general.client_login_timeout});
   ApplyGlobalSettings();
@@ -71,7 +63,7 @@ Worker::~Worker() {
   console_listeners_.clear();
   consoles_->CloseAll();
   sessions_->OnEmpty({});
-  sessions_->EndNow(kShutdownError);
+  sessions_->EndNow(nullptr, kShutdownError);
   sessions_.reset();
   consoles_.reset();
   pools_.Shutdown(kShutdownError);
@@ -151,6 +143,17 @@ auth::Credential ConsoleCredential(const config::Secret& secret, Random& random)
 
 }  // namespace
 
+void Worker::CheckDescriptors() {
+  const DescriptorPlan plan = PlanDescriptors(*config_, RaiseDescriptorLimit());
+  session_world_.clients_that_fit = plan.clients;
+  session_world_.logins_spare = plan.logins_spare;
+  if (plan.clients >= config_->general.max_client_conn) return;
+  log_.Warn(fmt::format(
+      "the limit on open files is {} and {} are needed (max_client_conn = {}, servers, console): "
+      "at most {} clients are taken; raise it (LimitNOFILE= in the unit, or ulimit -n)",
+      plan.limit, plan.needed, config_->general.max_client_conn, plan.clients));
+}
+
 void Worker::MakeConsoleCredentials() {
   admin_credential_ = ConsoleCredential(config_->admin.password, random_);
   stats_credentials_.clear();
@@ -178,6 +181,7 @@ Result<std::vector<std::string>> Worker::Reload() {
   const config::ConfigDiff diff = config::Diff(*previous, *config_);
   session_world_.config = config_.get();
   session_world_.users = session::UserDirectory(*config_, session_world_.users);
+  CheckDescriptors();
   ApplyGlobalSettings();
   MakeConsoleCredentials();
   pools_.Apply(*config_, *sessions_);
@@ -209,7 +213,7 @@ void Worker::OnReloadSignal() {
 void Worker::OnStopSignal() {
   if (stopping_) {
     log_.Warn("second signal to stop: closing all clients now");
-    sessions_->EndNow(kShutdownError);
+    sessions_->EndNow(nullptr, kShutdownError);
     StopNow();
     return;
   }
@@ -236,7 +240,7 @@ void Worker::Shutdown(admin::ShutdownMode mode) {
 
 void Worker::OnShutdownDeadline() {
   log_.Warn(fmt::format("shutdown_timeout: closing {} clients", sessions_->client_count()));
-  sessions_->EndNow(kShutdownError);
+  sessions_->EndNow(nullptr, kShutdownError);
   StopNow();
 }
 
@@ -257,6 +261,12 @@ pool::Snapshot Worker::TakeSnapshot(admin::WhatToInclude what) {
   snapshot.stats_period_us = static_cast<uint64_t>((loop_.Now() - stats_tick_at_).count());
   snapshot.databases = static_cast<uint32_t>(config_->pools.size());
   snapshot.users = static_cast<uint32_t>(session_world_.users.user_count());
+  const net::UvEventLoop::Load load = loop_load_;
+  snapshot.loop_lag_max_us = static_cast<uint64_t>(load.longest.count());
+  const Duration period = kStatsPeriod;
+  snapshot.loop_busy_permille = static_cast<uint32_t>(load.busy * 1000 / period);
+  snapshot.draining = draining_ || stopping_;
+  snapshot.paused = pools_.all_paused();
   sessions_->FillSnapshot(snapshot, connections);
   pools_.FillSnapshot(snapshot, connections);
   return snapshot;
@@ -266,6 +276,71 @@ std::vector<config::ConfigRow> Worker::ConfigRows() {
   return config::Describe(*config_);
 }
 
+Status Worker::Steer(admin::SteerWhat what, std::string_view database) {
+  if (!pools_.Knows(database)) {
+    return Error{ErrorCode::kUnknownDatabase, fmt::format("no such database: {}", database)};
+  }
+  const std::string of = database.empty() ? "all databases" : fmt::format("database {}", database);
+  switch (what) {
+    case admin::SteerWhat::kPause:
+      log_.Info("PAUSE of " + of);
+      pools_.Pause(database);
+      break;
+    case admin::SteerWhat::kResume:
+      if (!pools_.Resume(database)) {
+        return Error{ErrorCode::kNotInPrerequisiteState, of + " is not paused"};
+      }
+      log_.Info("RESUME of " + of);
+      break;
+    case admin::SteerWhat::kDisable:
+    case admin::SteerWhat::kEnable:
+      pools_.Disable(database, what == admin::SteerWhat::kDisable);
+      log_.Info(
+          fmt::format("{} of {}", what == admin::SteerWhat::kDisable ? "DISABLE" : "ENABLE", of));
+      break;
+    case admin::SteerWhat::kKill: {
+      log_.Info("KILL of " + of);
+      const Error killed = {ErrorCode::kAdminShutdown,
+                            "terminating connection due to administrator command: KILL of " + of};
+      for (const pool::Pool* pool : pools_.Of(database)) sessions_->EndNow(pool, killed);
+      pools_.Kill(database);
+      break;
+    }
+    case admin::SteerWhat::kReconnect:
+      log_.Info("RECONNECT of " + of);
+      pools_.Reconnect(database);
+      break;
+    case admin::SteerWhat::kWaitClose:
+      break;
+  }
+  return Ok();
+}
+
+bool Worker::IsSettled(admin::SteerWhat what, std::string_view database) {
+  if (what == admin::SteerWhat::kPause) return pools_.IsPaused(database);
+  return what != admin::SteerWhat::kWaitClose || pools_.AreReplaced(database);
+}
+
+Status Worker::KillClient(uint64_t id) {
+  const Error killed = {ErrorCode::kAdminShutdown,
+                        "terminating connection due to administrator command: KILL_CLIENT"};
+  if (sessions_->EndClient(id, killed)) return Ok();
+  return Error{ErrorCode::kInvalidParameterValue,
+               fmt::format("no client has the id {}: see SHOW CLIENTS", id)};
+}
+
+void Worker::Drain(bool on) {
+  if (stopping_) return;  // new clients are refused for good
+  draining_ = on;
+  log_.Info(on ? "DRAIN: new clients are refused" : "UNDRAIN: new clients are taken again");
+  if (on) {
+    sessions_->RefuseLogins({ErrorCode::kCannotConnectNow,
+                             "pglynx is draining: it takes no new clients until UNDRAIN"});
+  } else {
+    sessions_->AllowLogins();
+  }
+}
+
 std::string_view Worker::version() {
   return kVersion;
 }
@@ -273,6 +348,7 @@ std::string_view Worker::version() {
 // ----- time -----
 
 void Worker::OnStatsTick() {
+  loop_load_ = loop_.TakeLoad();
   pools_.StartStatsPeriod();
   pools_.DropUnused();
   stats_tick_at_ = loop_.Now();

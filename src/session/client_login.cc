@@ -209,6 +209,10 @@ void ClientLogin::OnAuthenticated(const std::optional<auth::ScramKeys>& keys) {
     pool_->scram_client_key = keys->client_key.view();
     pool_->scram_server_key = keys->server_key.view();
   }
+  if (const std::optional<Error> refusal = pool_->ClientRefusal()) {
+    Fatal(*refusal);
+    return;
+  }
   const Status collected = CollectSettings();
   if (!collected) {
     Fatal(collected.error());
@@ -221,6 +225,10 @@ void ClientLogin::Complete() {
   SessionWorld& world = table_.world();
   if (const Error* closing = table_.closing()) {  // since the StartupMessage was judged
     Fatal(*closing);
+    return;
+  }
+  if (const std::optional<Error> refusal = pool_->ClientRefusal()) {  // others were faster
+    Fatal(*refusal);
     return;
   }
   const pool::Welcome& welcome = *pool_->welcome();
@@ -278,6 +286,17 @@ void ClientLogin::OnServerClosed(const Error& cause) {
   Fatal(cause);
 }
 
+// What the client is owed so far goes first.
+void ClientLogin::OnLongWait(std::string_view reason) {
+  wire::AppendNoticeResponse(greeting_, {.severity = wire::Severity::kNotice,
+                                         .sqlstate = "00000",
+                                         .message = reason,
+                                         .detail = {},
+                                         .hint = {}});
+  Write(greeting_);
+  greeting_.clear();
+}
+
 void ClientLogin::OnTimeout() {
   if (!heard_) {
     Finish();  // a port scan: there is nobody to tell
@@ -296,7 +315,11 @@ void ClientLogin::Fatal(const Error& error) {
                                            {"database", handshake_.database()},
                                            {"cause", error.detail}});
   std::string message = std::move(greeting_);
-  wire::AppendErrorResponse(message, wire::Severity::kFatal, error);
+  // To a client that logs in, what the server is going through is what Postgres would say; in
+  // a session that goes on it would look like the end of that.
+  const bool not_ready = error.code == ErrorCode::kServerNotReady;
+  wire::AppendErrorResponse(message, wire::Severity::kFatal,
+                            {not_ready ? ErrorCode::kCannotConnectNow : error.code, error.detail});
   Write(message);
   Finish();
 }

@@ -32,7 +32,7 @@ class ClientLogin final : public net::StreamListener,
                           public pool::ServerUser,
                           public Deletable {
  public:
-  static constexpr size_t kUnreadBytesMax = size_t{64} * 1024;
+  static constexpr size_t kUnreadBytesMax = size_t{16} * 1024;
   static constexpr size_t kSettingsReplyBytesMax = size_t{1} << 20U;
 
   ClientLogin(SessionTable& table, uint64_t id, std::unique_ptr<net::Stream> stream);
@@ -53,6 +53,7 @@ class ClientLogin final : public net::StreamListener,
   // --- Waiter ---
   void OnLease(pool::Lease lease) override;
   void OnWaitFailed(const Error& error) override { Fatal(error); }
+  void OnLongWait(std::string_view reason) override;
   [[nodiscard]] uint64_t client_id() const override { return id_; }
   // --- ServerUser ---
   void OnServerData(std::span<char> bytes) override;

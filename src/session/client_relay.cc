@@ -84,6 +84,7 @@ size_t ClientSession::ConsumeInput(std::string_view bytes) {
     rest.remove_prefix(item.bytes.size());
   }
   if (state_ == State::kClosed) return bytes.size() - rest.size();
+  if (rest.size() < bytes.size()) quiet_since_ = table_.world().loop.Now();
   FlushToServer();
   ForwardToClient();
   if (terminate_seen_ && state_ == State::kActive && !lease_->tracker().empty()) {
@@ -130,7 +131,10 @@ bool ClientSession::OnClientMessage(const FrameScanner::Item& item) {
       transaction_at_ = request_at_;
     }
   }
+  const bool asks = lease_->tracker().empty();
+  if (asks) query_at_ = table_.world().loop.Now();
   ForwardClientMessage(item);
+  if (asks) ArmDueTimer();
   return true;
 }
 

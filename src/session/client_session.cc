@@ -33,19 +33,24 @@ ClientSession::ClientSession(SessionTable& table, Birth birth)
       connected_at_us_(birth.connected_at_us),
       cancel_pid_(birth.cancel_pid),
       shares_statements_(!SessionMode() && pool_.settings().prepared_statements_cache_size > 0) {
-  ++pool_.clients;
-  ++pool_.stats().client_login_count;
+  pool_.CountClient(true);
 }
 
 ClientSession::~ClientSession() {
-  --pool_.clients;
+  pool_.CountClient(false);
 }
 
 void ClientSession::Start(std::string_view unread) {
   stream_->SetListener(*this);
-  if (unread.empty()) return;
-  input_.Append(unread);
+  quiet_since_ = table_.world().loop.Now();
+  ArmDueTimer();
+  if (unread.empty() || !Hold(unread)) return;
   ConsumeHeldInput();
+}
+
+void ClientSession::EndMemoryWait() {
+  MemoryWaiter::Unlink();
+  ResumeClient(kPausedMemory);
 }
 
 void ClientSession::SetState(State state) {
@@ -78,7 +83,7 @@ void ClientSession::OnData(std::span<char> bytes) {
   pool_.stats().bytes_received += bytes.size();
   const std::string_view fresh(bytes.data(), bytes.size());
   if (!input_.empty() || state_ == State::kWaiting) {
-    input_.Append(fresh);
+    if (!Hold(fresh)) return;
     if (state_ == State::kWaiting) {
       if (input_.size() > kWaitingInputBytesMax) PauseClient(kPausedWaiting);
       return;
@@ -87,7 +92,7 @@ void ClientSession::OnData(std::span<char> bytes) {
     return;
   }
   const size_t used = ConsumeInput(fresh);
-  if (state_ != State::kClosed && used < fresh.size()) input_.Append(fresh.substr(used));
+  if (state_ != State::kClosed) static_cast<void>(Hold(fresh.substr(used)));
 }
 
 void ClientSession::ConsumeHeldInput() {
@@ -124,12 +129,14 @@ void ClientSession::Attach(pool::Lease lease) {
 void ClientSession::OnLease(pool::Lease lease) {
   Attach(std::move(lease));
   ResumeClient(kPausedWaiting);
+  EndMemoryWait();
   ConsumeHeldInput();
 }
 
 void ClientSession::OnWaitFailed(const Error& error) {
   SetState(State::kIdle);
   ResumeClient(kPausedWaiting);
+  EndMemoryWait();
   const wire::FrameScanner::Item item = scanner_.Next(input_.view());
   // The message that waits is whole, or a large Bind whose tail is then dropped.
   input_.Consume(item.bytes.size());
@@ -140,7 +147,7 @@ void ClientSession::OnWaitFailed(const Error& error) {
 
 void ClientSession::OnCancelRequest(std::function<void()> done) {
   if (state_ == State::kWaiting) {
-    Unlink();
+    Waiter::Unlink();
     OnWaitFailed({ErrorCode::kQueryCanceled, "canceling statement due to user request"});
     done();
   } else if (state_ == State::kActive && !lease_->tracker().empty()) {
@@ -168,7 +175,7 @@ void ClientSession::ForwardCancels() {
 
 void ClientSession::OnClosed(const Error& cause) {
   Log(LogLevel::kDebug, "client left", cause.detail);
-  if (state_ == State::kWaiting) Unlink();
+  if (state_ == State::kWaiting) Waiter::Unlink();
   if (lease_) {
     wire::ReplyTracker& tracker = lease_->tracker();
     if (!tracker.Quiet()) {
@@ -202,7 +209,7 @@ void ClientSession::EndWhenIdle(const Error& error) {
 
 void ClientSession::EndNow(const Error& error) {
   if (state_ == State::kClosed) return;
-  if (state_ == State::kWaiting) Unlink();
+  if (state_ == State::kWaiting) Waiter::Unlink();
   Fatal(error);
 }
 
@@ -227,6 +234,8 @@ void ClientSession::Fatal(const Error& error) {
 
 void ClientSession::Finish() {
   if (state_ == State::kClosed) return;
+  due_timer_.Disarm();
+  MemoryWaiter::Unlink();
   stream_->FinishAndClose();
   if (lease_ && server_paused_) lease_->ResumeReading();
   if (lease_ && !scanner_.AtBoundary()) lease_->tracker().Doubt();
@@ -249,6 +258,7 @@ void ClientSession::GiveServerBack() {
   ResumeClient(kPausedServerFull);
   pool::Lease lease = std::move(lease_);
   SetState(State::kIdle);
+  ArmDueTimer();
   lease.Release();
 }
 

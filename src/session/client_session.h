@@ -27,7 +27,7 @@
 #include "pglynx/core/buffer.h"
 #include "pglynx/net/stream.h"
 #include "pglynx/pool/pool.h"
-#include "pglynx/session/session_world.h"
+#include "pglynx/session/session_table.h"
 #include "pglynx/sql/judge.h"
 #include "pglynx/sql/resets.h"
 #include "pglynx/wire/frame_scanner.h"
@@ -37,11 +37,10 @@
 
 namespace pglynx::session {
 
-class SessionTable;
-
 class ClientSession final : public net::StreamListener,
                             public pool::ServerUser,
                             public pool::Waiter,
+                            public MemoryWaiter,
                             public Deletable {
  public:
   struct Birth {
@@ -66,6 +65,8 @@ class ClientSession final : public net::StreamListener,
   void EndWhenIdle(const Error& error);
   // Ends it now.
   void EndNow(const Error& error);
+  // The pool's settings have changed.
+  void OnSettings() { ArmDueTimer(); }
 
   [[nodiscard]] uint64_t id() const { return id_; }
   [[nodiscard]] uint32_t cancel_pid() const { return cancel_pid_; }
@@ -85,6 +86,11 @@ class ClientSession final : public net::StreamListener,
   // --- Waiter ---
   void OnLease(pool::Lease lease) override;
   void OnWaitFailed(const Error& error) override;
+  void OnLongWait(std::string_view reason) override;
+  // --- MemoryWaiter ---
+  void OnMemory() override { ResumeClient(kPausedMemory); }
+  void OnNoMemory() override { RefuseMemory(); }
+  // --- Waiter ---
   [[nodiscard]] uint64_t client_id() const override { return id_; }
 
  private:
@@ -100,6 +106,7 @@ class ClientSession final : public net::StreamListener,
     kPausedWaiting = 1,     // input_ is full while it waits
     kPausedServerFull = 2,  // the server does not take more
     kPausedPipeline = 4,    // too many requests without a reply, or it depends on one
+    kPausedMemory = 8,      // all clients together hold too much
   };
 
   // What RESET took back to the server's default, and is to be made good.
@@ -129,6 +136,29 @@ class ClientSession final : public net::StreamListener,
   [[nodiscard]] bool InsideServerMessage() const;
   void ForwardCancels();
   void Log(LogLevel level, std::string_view message, std::string_view cause) const;
+
+  // --- client_timeouts.cc ---
+  enum class Reason : uint8_t {
+    kClientIdle,
+    kIdleInTransaction,
+    kTransaction,
+    kQuery,
+    kCancelIgnored,
+  };
+  struct Due {
+    TimePoint at;
+    Reason reason;
+  };
+  [[nodiscard]] Due NextDue() const;
+  void ArmDueTimer();
+  void OnDueTimer();
+  bool ReplaceCancelError();
+  bool Hold(std::string_view bytes);
+  void EndMemoryWait();
+  void RefuseMemory();
+  bool CutOffSlowReader();
+  // A state that should not exist: this client and its server end, everybody else goes on.
+  void Inconsistent(std::string_view what);
 
   // --- client_relay.cc ---
   // Handles whole messages of `bytes`; returns how many bytes it is done with.
@@ -232,6 +262,10 @@ class ClientSession final : public net::StreamListener,
   int64_t connected_at_us_;
   TimePoint request_at_{};  // first message of the request under way
   TimePoint transaction_at_{};
+  TimePoint query_at_{};      // the server was last asked for something, owing nothing
+  TimePoint quiet_since_{};   // the client's last message, or the end of its last reply
+  TimePoint timed_out_at_{};  // query_timeout has cancelled what runs now
+  Timer due_timer_ = MemberTimer<&ClientSession::OnDueTimer>(this);
   uint32_t cancel_pid_;
   // As the pool was at the login: names that exist already do not change sides at a reload.
   const bool shares_statements_;

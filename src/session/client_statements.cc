@@ -73,10 +73,9 @@ bool ClientSession::MustWaitForAnswers(const FrameScanner::Item& item) const {
   if (restores && !tracker.unsynced() && (statement || type == 'Q' || type == 'E' || type == 'F')) {
     return true;
   }
-  // A cancel that comes late must not hit the settings in front of the next statement.
-  if (tracker.Idle() && lease_->HasCancelInFlight() && !(lease_->memory().parameters == wanted_)) {
-    return true;
-  }
+  // A cancel that comes late must not hit what follows the statement it was meant for: our
+  // own settings, or the client's next one where query_timeout sent it.
+  if (tracker.empty() && lease_->HasCancelInFlight()) return true;
   if (!statement || SessionMode()) return false;
   pool::ServerMemory& memory = lease_->memory();
   if (UsesUnnamedStatement(item)) {

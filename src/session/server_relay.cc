@@ -29,6 +29,11 @@ bool IsAbortedTransaction(std::string_view body) {
   return body.find(std::string_view("\0C25P02\0", 8)) != std::string_view::npos;
 }
 
+// 57014 query_canceled.
+bool IsCanceled(std::string_view body) {
+  return body.find(std::string_view("\0C57014\0", 8)) != std::string_view::npos;
+}
+
 }  // namespace
 
 void ClientSession::OnServerData(std::span<char> bytes) {
@@ -83,7 +88,9 @@ void ClientSession::ForwardToClient() {
     pool_.stats().bytes_sent += batch.bytes();
     ClientSession& receiver = Planted(Sabotage::kReplySwap) ? table_.OtherThan(*this) : *this;
     receiver.stream_->Write(batch.chunks());
-    if (lease_ && stream_->pending_bytes() > net::Stream::kHighWatermark && !server_paused_) {
+    const size_t mark =
+        table_.MemoryIsScarce() ? net::Stream::kLowWatermark : net::Stream::kHighWatermark;
+    if (lease_ && stream_->pending_bytes() > mark && !server_paused_) {
       server_paused_ = true;
       lease_->PauseReading();
     }
@@ -111,6 +118,10 @@ ClientSession::Fate ClientSession::OnServerMessage(char* bytes, const FrameScann
       }
       return Fate::kSwallow;
     case Verdict::kAsParseComplete:
+      if (statements_ == nullptr) {
+        Inconsistent("a Parse was answered and there is no statement");
+        return Fate::kStop;
+      }
       statements_->Settle();
       bytes[0] = '1';
       return Fate::kForward;
@@ -156,7 +167,11 @@ ClientSession::Fate ClientSession::OnServerError(const FrameScanner::Item& item)
       pending.failed = pending.failed || pending.replies_left == 1;
     }
   }
-  if (verdict == Verdict::kReplaceError && denied_ != nullptr && !denied_->empty()) {
+  if (verdict == Verdict::kReplaceError) {
+    if (denied_ == nullptr || denied_->empty()) {
+      Inconsistent("a refused statement failed and its error is not known");
+      return Fate::kStop;
+    }
     if (IsAbortedTransaction(item.bytes)) {
       denied_->erase(denied_->begin());
       return Fate::kForward;
@@ -169,6 +184,7 @@ ClientSession::Fate ClientSession::OnServerError(const FrameScanner::Item& item)
     return Fate::kSwallow;
   }
   if (IsFatal(item.bytes)) server_fatal_seen_ = true;
+  if (IsCanceled(item.bytes) && ReplaceCancelError()) return Fate::kSwallow;
   return Fate::kForward;
 }
 
@@ -254,6 +270,8 @@ void ClientSession::NoteForResets(bool rolled_back) {
 
 void ClientSession::OnReadyForQuery(char status) {
   if (ready_owed_ > 0) --ready_owed_;
+  query_at_ = table_.world().loop.Now();
+  timed_out_at_ = {};
   CountReadyForResets();
   if (status != 'I' || !transaction_open_) return;
   transaction_open_ = false;
@@ -269,6 +287,7 @@ void ClientSession::DrainFurther() {
 }
 
 void ClientSession::AfterReplies() {
+  if (state_ == State::kActive && CutOffSlowReader()) return;
   wire::ReplyTracker& tracker = lease_->tracker();
   if (!cancels_.empty()) ForwardCancels();
   if (state_ == State::kDraining) {
@@ -285,6 +304,8 @@ void ClientSession::AfterReplies() {
   }
   ready_owed_ = 0;
   names_dropped_ = false;
+  timed_out_at_ = {};
+  quiet_since_ = table_.world().loop.Now();
   if (unnamed_ != nullptr) unnamed_->Settle(tracker.answered());
   if (resets_ != nullptr && !tracker.unsynced()) {
     // A Sync that a COPY swallowed was counted and never answered: nothing more will come.
@@ -303,6 +324,7 @@ void ClientSession::AfterReplies() {
     ConsumeHeldInput();
     return;
   }
+  ArmDueTimer();
   if (!tracker.Idle() || !scanner_.AtBoundary() || resets_ != nullptr || restored_ != nullptr) {
     return;
   }

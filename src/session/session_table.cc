@@ -1,5 +1,6 @@
 #include "pglynx/session/session_table.h"
 
+#include <algorithm>
 #include <malloc.h>
 
 #include <fmt/format.h>
@@ -17,6 +18,8 @@ namespace {
 constexpr size_t kTrimAfterClients = 100;
 constexpr Duration kTrimDelay = std::chrono::seconds(3);
 constexpr size_t kMockSecretBytes = 32;
+// How often the line for memory is looked at.
+constexpr Duration kMemoryTick = std::chrono::milliseconds(10);
 
 // Takes the same time whichever byte differs.
 bool EqualInConstantTime(std::string_view left, std::string_view right) {
@@ -39,7 +42,7 @@ SessionTable::SessionTable(SessionWorld& world)
 SessionTable::~SessionTable() = default;
 
 void SessionTable::OnAccept(std::unique_ptr<net::Stream> stream) {
-  if (logins_.size() >= world_.config->general.max_client_conn + kLoginsSpare) {
+  if (logins_.size() >= size_t{ClientsMax()} + world_.logins_spare) {
     stream->Close();
     return;
   }
@@ -52,11 +55,45 @@ void SessionTable::OnAccept(std::unique_ptr<net::Stream> stream) {
 
 std::unique_ptr<Error> SessionTable::Refusal() const {
   if (refusal_ != nullptr) return std::make_unique<Error>(*refusal_);
-  const uint32_t clients_max = world_.config->general.max_client_conn;
-  if (sessions_.size() + started_logins_ < clients_max) return nullptr;
-  return std::make_unique<Error>(
-      Error{ErrorCode::kTooManyConnections,
-            fmt::format("sorry, too many clients already: max_client_conn = {}", clients_max)});
+  if (sessions_.size() + started_logins_ < ClientsMax()) return nullptr;
+  std::string detail = fmt::format("sorry, too many clients already: max_client_conn = {}",
+                                   world_.config->general.max_client_conn);
+  if (ClientsMax() < world_.config->general.max_client_conn) {
+    detail += fmt::format(", of which {} fit under the limit on open files", ClientsMax());
+  }
+  return std::make_unique<Error>(Error{ErrorCode::kTooManyConnections, std::move(detail)});
+}
+
+uint32_t SessionTable::ClientsMax() const {
+  return std::min(world_.config->general.max_client_conn, world_.clients_that_fit);
+}
+
+bool SessionTable::MayHold(size_t bytes) const {
+  return world_.loop.blocks().taken_bytes() + bytes <= world_.config->general.max_buffered_bytes;
+}
+
+bool SessionTable::MemoryIsScarce() const {
+  return world_.loop.blocks().taken_bytes() > world_.config->general.max_buffered_bytes / 2;
+}
+
+void SessionTable::WaitForMemory(MemoryWaiter& waiter) {
+  waiter.waiting_for_memory_since = world_.loop.Now();
+  memory_line_.PushBack(waiter);
+  if (!memory_timer_.armed()) world_.loop.Arm(memory_timer_, world_.loop.Now() + kMemoryTick);
+}
+
+// One is read at a time: it may need all that is left.
+void SessionTable::OnMemoryTick() {
+  if (MemoryWaiter* first = memory_line_.front()) {
+    if (!MemoryIsScarce()) {
+      first->Unlink();
+      first->OnMemory();
+    } else if (first->waiting_for_memory_since + kMemoryPatience <= world_.loop.Now()) {
+      first->Unlink();
+      first->OnNoMemory();
+    }
+  }
+  if (!memory_line_.empty()) world_.loop.Arm(memory_timer_, world_.loop.Now() + kMemoryTick);
 }
 
 uint32_t SessionTable::NewCancelKey(size_t secret_bytes, std::string& secret) {
@@ -144,13 +181,29 @@ void SessionTable::EndWhenIdle(const pool::Pool* pool, const Error& error) {
   });
 }
 
-void SessionTable::EndNow(const Error& error) {
-  ForEachSession([&error](ClientSession& session) { session.EndNow(error); });
+void SessionTable::EndNow(const pool::Pool* pool, const Error& error) {
+  ForEachSession([pool, &error](ClientSession& session) {
+    if (pool == nullptr || &session.pool() == pool) session.EndNow(error);
+  });
+}
+
+bool SessionTable::EndClient(uint64_t id, const Error& error) {
+  const auto found = sessions_.find(id);
+  if (found == sessions_.end()) return false;
+  found->second->EndNow(error);
+  return true;
+}
+
+void SessionTable::OnSettings() {
+  ForEachSession([](ClientSession& session) { session.OnSettings(); });
 }
 
 void SessionTable::FillSnapshot(pool::Snapshot& snapshot, bool with_clients) const {
   snapshot.login_clients = static_cast<uint32_t>(logins_.size());
   snapshot.max_client_conn = world_.config->general.max_client_conn;
+  snapshot.buffered_bytes = world_.loop.blocks().taken_bytes();
+  snapshot.max_buffered_bytes = world_.config->general.max_buffered_bytes;
+  snapshot.broken_pairs = broken_pairs_;
   if (!with_clients) return;
   snapshot.clients.reserve(sessions_.size());
   for (const auto& [id, session] : sessions_) session->FillRow(snapshot.clients.emplace_back());

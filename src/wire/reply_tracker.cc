@@ -1,9 +1,21 @@
 #include "pglynx/wire/reply_tracker.h"
 
+#include <algorithm>
+#include <string_view>
+
 #include "pglynx/core/check.h"
 
 namespace pglynx::wire {
 namespace {
+
+// In the order of Request.
+constexpr std::array<std::string_view, 21> kRequestNames = {
+    "Query",      "FunctionCall",  "Sync",          "Parse",
+    "NamedParse", "Bind",          "Describe",      "Execute",
+    "Close",      "NamedClose",    "CopyEnd",       "(ignored)",
+    "our Query",  "our settings",  "our Parse",     "our unnamed Parse",
+    "our Close",  "refused Query", "refused Parse", "Close for Parse",
+    "Parse again"};
 
 bool EndsWithReady(Request request) {
   return request == Request::kQuery || request == Request::kFunctionCall ||
@@ -19,7 +31,25 @@ bool IsHidden(Request request) {
 
 }  // namespace
 
+std::string ReplyTracker::LastEvents() const {
+  std::string text;
+  const uint32_t kept = std::min<uint32_t>(event_count_, kEventsKept);
+  for (uint32_t i = event_count_ - kept; i != event_count_; ++i) {
+    const uint8_t event = events_[i % kEventsKept];
+    if (!text.empty()) text += ' ';
+    if ((event & kRequestEvent) != 0) {
+      text += kRequestNames[event % kRequestEvent];
+      text += '>';
+    } else {
+      text += '<';
+      text += event > ' ' ? static_cast<char>(event) : '?';
+    }
+  }
+  return text;
+}
+
 void ReplyTracker::Sent(Request request) {
+  Note(kRequestEvent | static_cast<uint8_t>(request));
   if (request == Request::kSync) {
     if (copy_in_) {  // ignored by the server while it reads CopyData
       sync_ignored_ = true;
@@ -47,6 +77,7 @@ void ReplyTracker::Sent(Request request) {
 }
 
 ReplyTracker::Verdict ReplyTracker::Reply(char type, char status) {
+  Note(static_cast<uint8_t>(type) % kRequestEvent);
   if (type != 'Z' && type != 'E' && !empty() && queue_[first_] == Request::kHiddenRestore) {
     return Verdict::kSwallow;
   }

@@ -18,7 +18,7 @@ ErrorMeaning MeaningOf(ErrorCode code) {
     case ErrorCode::kConfigurationLimit:
       return {"53400", kReport};
     case ErrorCode::kOutOfMemory:
-      return {"53200", kReport};
+      return {"53200", kEndSession};
     case ErrorCode::kProgramLimit:
       return {"54000", kEndSession};
     case ErrorCode::kQueryCanceled:
@@ -31,6 +31,14 @@ ErrorMeaning MeaningOf(ErrorCode code) {
       return {"57P03", kEndSession};
     case ErrorCode::kIdleSessionTimeout:
       return {"57P05", kEndSession};
+    case ErrorCode::kIdleInTransactionTimeout:
+      return {"25P03", kEndSession};
+    case ErrorCode::kTransactionTimeout:
+      return {"25P04", kEndSession};
+    case ErrorCode::kServerNotReady:
+      return {"08001", kReport};
+    case ErrorCode::kServerFull:
+      return {"53300", kReport};
     case ErrorCode::kServerLost:
       return {"08006", kDropServer};
     case ErrorCode::kServerUnreachable:

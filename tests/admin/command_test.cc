@@ -42,6 +42,14 @@ std::string Meaning(std::string_view text) {
       return "reload";
     case CommandKind::kShutdown:
       return "shutdown " + std::to_string(static_cast<int>(command.shutdown));
+    case CommandKind::kSteer:
+      return std::string(command.tag) + " <" + command.database + '>';
+    case CommandKind::kKillClient:
+      return "kill client " + std::to_string(command.client_id);
+    case CommandKind::kDrain:
+      return "drain";
+    case CommandKind::kUndrain:
+      return "undrain";
     case CommandKind::kNoEffect:
       return "tag " + std::string(command.tag);
     case CommandKind::kForgetStatements:
@@ -146,7 +154,7 @@ TEST_CASE("what is no command is a syntax error") {
            "SHUTDOWN NOW",
            "SHUTDOWN wait_for_servers wait_for_clients",
            "SHUTDOWN \"wait_for_servers\"",
-           "PAUSE",
+           "SUSPEND",
            "START",
            "START again",
            "COMMIT AND CHAIN",
@@ -166,6 +174,102 @@ TEST_CASE("what is no command is a syntax error") {
     INFO(text);
     CHECK(Meaning(text) == "ERROR syntax");
   }
+}
+
+struct Steer {
+  std::string word;
+  SteerWhat what;
+  bool needs_database;
+};
+
+std::vector<Steer> Steers() {
+  return {{"PAUSE", SteerWhat::kPause, false},         {"RESUME", SteerWhat::kResume, false},
+          {"DISABLE", SteerWhat::kDisable, true},      {"ENABLE", SteerWhat::kEnable, true},
+          {"KILL", SteerWhat::kKill, false},           {"RECONNECT", SteerWhat::kReconnect, false},
+          {"WAIT_CLOSE", SteerWhat::kWaitClose, false}};
+}
+
+TEST_CASE("commands about pools take a database as it is written, or all") {
+  // What stands behind the command, and the name it means.
+  const std::vector<std::pair<std::string, std::string>> names = {
+      {"app", "app"},
+      {"App", "App"},
+      {"\"App\"", "App"},
+      {"app;", "app"},
+      {"\"App\" ; ", "App"},
+      {"\"my app; -- x\"", "my app; -- x"},
+      {"\"say \"\"hi\"\"\"", "say \"hi\""},
+      {"2024", "2024"},
+      {"2024Db", "2024Db"},
+      {"_a$1", "_a$1"},
+      {"b\xc3\x84", "b\xc3\x84"},
+      {"all", "all"},
+      {"Pause", "Pause"},
+      {"/* which */ app -- that", "app"},
+  };
+  for (const Steer& steer : Steers()) {
+    std::string mixed = steer.word;
+    for (size_t i = 0; i < mixed.size(); i += 2) {
+      if (mixed[i] != '_') mixed[i] = static_cast<char>(mixed[i] - 'A' + 'a');
+    }
+    for (const std::string& word : {steer.word, mixed}) {
+      for (const auto& [written, name] : names) {
+        INFO(word << ' ' << written);
+        const Result<Command> command = ParseCommand(word + ' ' + written);
+        REQUIRE(command.has_value());
+        CHECK(*command == Command{.kind = CommandKind::kSteer,
+                                  .steer = steer.what,
+                                  .database = name,
+                                  .tag = steer.word});
+      }
+      INFO(word);
+      CHECK(Meaning(word) == (steer.needs_database ? "ERROR syntax" : steer.word + " <>"));
+      CHECK(Meaning(word + ';') == Meaning(word));
+      CHECK(Meaning(word + "\"App\"") == steer.word + " <App>");
+    }
+    for (const char* wrong : {"\"\"", "'app'", "a b", "a, b", "my-app", "a.b", "-1", "*", "=a",
+                              "\"a\" \"b\"", "\"app", "1 2"}) {
+      INFO(steer.word << ' ' << wrong);
+      CHECK(Meaning(steer.word + ' ' + wrong) == "ERROR syntax");
+    }
+    CHECK(Meaning('"' + steer.word + "\" app") == "ERROR syntax");
+    CHECK(Meaning(steer.word + " a; " + steer.word + " b") == "ERROR unsupported");
+  }
+}
+
+TEST_CASE("KILL_CLIENT takes a whole number from one to the greatest int8") {
+  CHECK(Meaning("KILL_CLIENT 1") == "kill client 1");
+  CHECK(Meaning("kill_client 0017 ;") == "kill client 17");
+  CHECK(Meaning("KILL_CLIENT 9223372036854775807") == "kill client 9223372036854775807");
+  for (const char* wrong :
+       {"", "0", "-1", "+1", "1.5", "1 2", "9223372036854775808", "18446744073709551616",
+        "99999999999999999999999", "0x11", "1a", "a", "'1'", "\"1\"", "1,2"}) {
+    INFO(wrong);
+    const Result<Command> command = ParseCommand("KILL_CLIENT " + std::string(wrong));
+    REQUIRE_FALSE(command.has_value());
+    CHECK(command.error().code == ErrorCode::kSyntaxError);
+    CHECK(command.error().detail ==
+          "KILL_CLIENT takes the id of a client in SHOW CLIENTS, 1 to 9223372036854775807, use "
+          "SHOW HELP;");
+  }
+}
+
+TEST_CASE("DRAIN and UNDRAIN take nothing") {
+  CHECK(Meaning("DRAIN") == "drain");
+  CHECK(Meaning("drain;") == "drain");
+  CHECK(Meaning("Undrain ;") == "undrain");
+  CHECK(ParseCommand("DRAIN app").error().detail ==
+        "DRAIN takes nothing behind it, use SHOW HELP;");
+  CHECK(Meaning("UNDRAIN app") == "ERROR syntax");
+  CHECK(Meaning("\"drain\"") == "ERROR syntax");
+}
+
+TEST_CASE("a command about pools that is not understood says what it takes") {
+  CHECK(ParseCommand("pause a b").error().detail ==
+        "PAUSE takes the name of one database, bare or in double quotes, or nothing for all, use "
+        "SHOW HELP;");
+  CHECK(ParseCommand("DISABLE").error().detail ==
+        "DISABLE takes the name of one database, bare or in double quotes, use SHOW HELP;");
 }
 
 TEST_CASE("several commands and settings are refused as unsupported") {
@@ -209,15 +313,20 @@ TEST_CASE("the help names every SHOW and every command") {
     INFO(name);
     CHECK(HelpText().find(name) != std::string_view::npos);
   }
-  CHECK(HelpText().find("RELOAD") != std::string_view::npos);
-  CHECK(HelpText().find("SHUTDOWN") != std::string_view::npos);
+  for (const char* word : {"RELOAD", "SHUTDOWN", "KILL_CLIENT", "\tDRAIN", "UNDRAIN"}) {
+    CHECK(HelpText().find(word) != std::string_view::npos);
+  }
+  for (const Steer& steer : Steers()) {
+    CHECK(HelpText().find("\t" + steer.word + ' ') != std::string_view::npos);
+  }
 }
 
 TEST_CASE("random bytes and fragments never do more than fail") {
   SeededRandom random(20);
-  const std::vector<std::string> pieces = {"show", "select", "set", "pools", "\"", "'",  "/*", "*/",
-                                           "--",   "\n",     ";",   "1",     "(",  ")",  "=",  "to",
-                                           " ",    "é",      "$",   ".",     "\0", "all"};
+  const std::vector<std::string> pieces = {
+      "show", "select", "set", "pools", "\"",    "'",           "/*",      "*/",    "--",
+      "\n",   ";",      "1",   "(",     ")",     "=",           "to",      " ",     "é",
+      "$",    ".",      "\0",  "all",   "pause", "kill_client", "disable", "drain", "App"};
   for (int run = 0; run < 20000; ++run) {
     std::string text;
     for (uint64_t n = random.Next64() % 8; n > 0; --n) {

@@ -5,7 +5,9 @@
 #include <deque>
 #include <string>
 
+#include "admin/admin_session.h"
 #include "admin/backend_transcript.h"
+#include "admin/fake_console_host.h"
 #include "pglynx/auth/scram_client.h"
 #include "pglynx/core/bytes.h"
 #include "pglynx/wire/authentication.h"
@@ -20,17 +22,6 @@ namespace {
 
 using test::FakeStream;
 using test::FakeWire;
-
-class FakeHost final : public ConsoleHost {
- public:
-  pool::Snapshot TakeSnapshot(WhatToInclude) override { return {}; }
-  std::vector<config::ConfigRow> ConfigRows() override { return {}; }
-  Result<std::vector<std::string>> Reload() override { return std::vector<std::string>(); }
-  void Shutdown(ShutdownMode) override { ++shutdowns; }
-  std::string_view version() override { return "0.1.0"; }
-
-  int shutdowns = 0;
-};
 
 class FakeUsers final : public ConsoleUsers {
  public:
@@ -91,7 +82,7 @@ struct Fixture {
   test::FakeEventLoop loop;
   test::SilentLog log;
   SeededRandom random{1};
-  FakeHost host;
+  FakeConsoleHost host;
   FakeUsers users{random};
   ConsoleTable table{{loop, log, random, host, users, std::chrono::seconds(5)}};
 };
@@ -132,7 +123,7 @@ TEST_CASE("ConsoleTable lets a stats user look and nothing else") {
   CHECK(world.Ask(wire, "SHOW VERSION").find("D pglynx 0.1.0") != std::string::npos);
   const std::string refused = world.Ask(wire, "SHUTDOWN");
   CHECK(refused.find("42501") != std::string::npos);
-  CHECK(world.host.shutdowns == 0);
+  CHECK(world.host.calls.empty());
   CHECK_FALSE(wire.over());
 }
 
@@ -190,6 +181,125 @@ TEST_CASE("ConsoleTable waits with answers while the client does not read") {
   wire.listener->OnDrained();
   CHECK(wire.pauses == 0);
   CHECK(Transcript(wire.sent).find("D pglynx 0.1.0") != std::string::npos);
+}
+
+TEST_CASE("ConsoleTable answers PAUSE when it is done, and what came meanwhile after it") {
+  Fixture world;
+  FakeWire& wire = world.LogIn("admin", "pencil");
+  world.host.settled = false;
+  CHECK(world.Ask(wire, "PAUSE app").empty());
+  CHECK(world.Ask(wire, "SHOW VERSION").empty());
+  CHECK(world.host.calls == "steer 0 app;");
+  CHECK(world.host.questions == 1);
+  world.loop.turns.Pass(kSettledCheckInterval * 3);
+  CHECK(world.host.questions == 4);
+  CHECK(wire.sent.empty());
+  world.host.settled = true;
+  world.loop.turns.Pass(kSettledCheckInterval - Duration(1));
+  CHECK(wire.sent.empty());
+  world.loop.turns.Pass(Duration(1));
+  CHECK(Transcript(wire.TakeSent()) == "C PAUSE\nZ I\nT version:25\nD pglynx 0.1.0\nC SHOW\nZ I\n");
+  world.loop.turns.Pass(std::chrono::minutes(1));
+  CHECK(world.host.questions == 5);
+  CHECK(wire.pauses == 0);
+}
+
+TEST_CASE("ConsoleTable waits once for each command that waits") {
+  Fixture world;
+  FakeWire& wire = world.LogIn("admin", "pencil");
+  world.host.settled = false;
+  std::string queries;
+  wire::AppendQuery(queries, "WAIT_CLOSE");
+  wire::AppendQuery(queries, "PAUSE app");
+  wire.sent.clear();
+  wire.Receive(queries);
+  CHECK(world.host.calls == "steer 6 ;");
+  world.host.settled = true;
+  world.loop.turns.Pass(kSettledCheckInterval);
+  CHECK(world.host.calls == "steer 6 ;steer 0 app;");
+  CHECK(Transcript(wire.TakeSent()) == "C WAIT_CLOSE\nZ I\nC PAUSE\nZ I\n");
+}
+
+TEST_CASE("ConsoleTable ends the wait of a client that leaves, or that is closed") {
+  for (const bool leaves : {true, false}) {
+    Fixture world;
+    FakeWire& wire = world.LogIn("admin", "pencil");
+    world.host.settled = false;
+    CHECK(world.Ask(wire, "WAIT_CLOSE").empty());
+    CHECK(wire.pauses == 0);  // a paused stream would not tell that it left
+    if (leaves) {
+      wire.Hangup();
+    } else {
+      world.table.CloseAll();
+    }
+    CHECK(world.table.size() == 0);
+    world.host.settled = true;
+    world.loop.turns.Pass(std::chrono::minutes(1));
+    CHECK(world.host.questions == 1);
+    CHECK(wire.sent.empty());
+    CHECK(world.host.calls == "steer 6 ;");
+  }
+}
+
+TEST_CASE("ConsoleTable asks no more for a client that was closed in the same turn") {
+  Fixture world;
+  Timer closes(&world.table, [](void* table) { static_cast<ConsoleTable*>(table)->CloseAll(); });
+  FakeWire& wire = world.LogIn("admin", "pencil");
+  world.host.settled = false;
+  world.loop.Arm(closes, world.loop.Now() + kSettledCheckInterval);
+  CHECK(world.Ask(wire, "PAUSE").empty());
+  world.loop.turns.Pass(kSettledCheckInterval);
+  CHECK(wire.finished);
+  CHECK(world.host.questions == 1);
+}
+
+TEST_CASE("ConsoleTable holds a bounded number of bytes while a command waits") {
+  Fixture world;
+  FakeWire& wire = world.LogIn("admin", "pencil");
+  const std::string one = "T ?column?:23\nD 1\nC SELECT 1\nZ I\n";
+  std::string query;
+  wire::AppendQuery(query, "SELECT 1");
+  std::string queries;
+  std::string answers;
+  for (; queries.size() <= kConsoleMessageBytesMax; answers += one) queries += query;
+  for (int round = 0; round < 2; ++round) {
+    world.host.settled = false;
+    CHECK(world.Ask(wire, "PAUSE").empty());
+    wire.Receive(queries.substr(0, kConsoleMessageBytesMax));
+    CHECK(wire.pauses == 0);
+    wire.Receive(queries.substr(kConsoleMessageBytesMax));
+    CHECK(wire.pauses == 1);
+    wire.Receive(query);  // was on its way
+    CHECK(wire.pauses == 1);
+    world.loop.turns.Pass(kSettledCheckInterval * 2);
+    CHECK(wire.pauses == 1);
+    world.host.settled = true;
+    world.loop.turns.Pass(kSettledCheckInterval);
+    CHECK(wire.pauses == 0);
+    std::string expected = "C PAUSE\nZ I\n" + answers;
+    expected += one;
+    CHECK(Transcript(wire.TakeSent()) == expected);
+  }
+  wire.Receive(queries);  // nothing waits: as much as comes is taken
+  CHECK(wire.pauses == 0);
+  CHECK(Transcript(wire.TakeSent()) == answers);
+}
+
+TEST_CASE("ConsoleTable holds back further answers after a wait if the client does not read") {
+  Fixture world;
+  FakeWire& wire = world.LogIn("admin", "pencil");
+  world.host.settled = false;
+  CHECK(world.Ask(wire, "PAUSE").empty());
+  CHECK(world.Ask(wire, "SELECT 1").empty());
+  wire.pending_bytes = net::Stream::kHighWatermark + 1;
+  world.host.settled = true;
+  world.loop.turns.Pass(kSettledCheckInterval);
+  CHECK(Transcript(wire.TakeSent()) == "C PAUSE\nZ I\n");
+  CHECK(wire.pauses == 1);
+  wire.pending_bytes = 0;
+  wire.listener->OnDrained();
+  CHECK(wire.pauses == 0);
+  CHECK(Transcript(wire.TakeSent()) == "T ?column?:23\nD 1\nC SELECT 1\nZ I\n");
 }
 
 TEST_CASE("ConsoleTable takes a bounded number of clients") {

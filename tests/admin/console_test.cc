@@ -5,85 +5,20 @@
 #include "pglynx/admin/console.h"
 
 #include <algorithm>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "admin/backend_transcript.h"
+#include "admin/console_talk.h"
+#include "admin/fake_console_host.h"
 #include "pglynx/core/random.h"
-#include "pglynx/wire/message_writer.h"
 #include "support/catch.h"
 
 namespace pglynx::admin {
 namespace {
 
-class FakeHost final : public ConsoleHost {
- public:
-  pool::Snapshot TakeSnapshot(WhatToInclude what) override {
-    calls += what == WhatToInclude::kPools ? "pools;" : "connections;";
-    pool::Snapshot snapshot;
-    snapshot.databases = databases;
-    if (what == WhatToInclude::kPoolsAndConnections) snapshot.clients.resize(1);
-    return snapshot;
-  }
-  std::vector<config::ConfigRow> ConfigRows() override {
-    calls += "config;";
-    return {{"port", "6432", "6432", false}, {"log_level", "debug", "info", true}};
-  }
-  Result<std::vector<std::string>> Reload() override {
-    calls += "reload;";
-    if (reload_error) return *reload_error;
-    return changes;
-  }
-  void Shutdown(ShutdownMode mode) override {
-    calls += "shutdown " + std::to_string(static_cast<int>(mode)) + ';';
-  }
-  std::string_view version() override { return "0.1.0"; }
-
-  std::string calls;
-  std::vector<std::string> changes;
-  std::optional<Error> reload_error;
-  uint32_t databases = 0;
-};
-
-struct Message {
-  char type;
-  std::string body;
-};
-
-Message Query(std::string_view sql) {
-  return {'Q', CString(sql)};
-}
-Message Parse(std::string_view name, std::string_view sql) {
-  return {'P', CString(name) + CString(sql) + U16(0)};
-}
-Message Bind(std::string_view portal, std::string_view statement, std::string formats = U16(0)) {
-  return {'B', CString(portal) + CString(statement) + U16(0) + U16(0) + formats};
-}
-Message Describe(char kind, std::string_view name) {
-  return {'D', kind + CString(name)};
-}
-Message Execute(std::string_view portal, uint32_t rows = 0) {
-  return {'E', CString(portal) + U32(rows)};
-}
-Message Close(char kind, std::string_view name) {
-  return {'C', kind + CString(name)};
-}
-const Message kSync{'S', ""};
-
-// The transcript of all replies; "CLOSE" ends it where the console closes.
-std::string Talk(Console& console, const std::vector<Message>& messages) {
-  std::string out;
-  for (const Message& message : messages) {
-    if (console.OnMessage(message.type, message.body, out) == Next::kClose) {
-      return Transcript(out) + "CLOSE\n";
-    }
-  }
-  return Transcript(out);
-}
-
 std::string TalkOnce(const std::vector<Message>& messages, Rights rights = Rights::kAdmin) {
-  FakeHost host;
+  FakeConsoleHost host;
   Console console(host, rights);
   return Talk(console, messages);
 }
@@ -94,7 +29,8 @@ TEST_CASE("a simple SHOW answers rows, the tag SHOW and ReadyForQuery") {
         "T key:25 value:25 default:25 changeable:25\nD port|6432|6432|no\n"
         "D log_level|debug|info|yes\nC SHOW\nZ I\n");
   CHECK(TalkOnce({Query("SHOW STATE")}) ==
-        "T key:25 value:25\nD active|yes\nD paused|no\nD suspended|no\nC SHOW\nZ I\n");
+        "T key:25 value:25\nD active|yes\nD paused|no\nD suspended|no\nD draining|no\n"
+        "C SHOW\nZ I\n");
 }
 
 TEST_CASE("SHOW HELP is a notice without rows") {
@@ -103,12 +39,13 @@ TEST_CASE("SHOW HELP is a notice without rows") {
 }
 
 TEST_CASE("SHOW takes of the host only what it prints") {
-  FakeHost host;
+  FakeConsoleHost host;
   Console console(host, Rights::kStats);
-  Talk(console, {Query("SHOW VERSION"), Query("SHOW HELP"), Query("SHOW STATE")});
+  Talk(console, {Query("SHOW VERSION"), Query("SHOW HELP")});
   CHECK(host.calls.empty());
-  Talk(console, {Query("SHOW POOLS"), Query("SHOW CLIENTS"), Query("SHOW CONFIG")});
-  CHECK(host.calls == "pools;connections;config;");
+  Talk(console,
+       {Query("SHOW STATE"), Query("SHOW POOLS"), Query("SHOW CLIENTS"), Query("SHOW CONFIG")});
+  CHECK(host.calls == "pools;pools;connections;config;");
 }
 
 TEST_CASE("what drivers send by themselves is answered") {
@@ -125,14 +62,14 @@ TEST_CASE("what drivers send by themselves is answered") {
 }
 
 TEST_CASE("an error in the simple protocol leaves the console usable") {
-  CHECK(TalkOnce({Query("PAUSE"), Query("SELECT 1; SELECT 1"), Query("SHOW VERSION")}) ==
-        "E ERROR 42601 invalid command 'PAUSE', use SHOW HELP;\nZ I\n"
+  CHECK(TalkOnce({Query("SUSPEND"), Query("SELECT 1; SELECT 1"), Query("SHOW VERSION")}) ==
+        "E ERROR 42601 invalid command 'SUSPEND', use SHOW HELP;\nZ I\n"
         "E ERROR 0A000 several commands in one message are not supported: send them one by one\n"
         "Z I\nT version:25\nD pglynx 0.1.0\nC SHOW\nZ I\n");
 }
 
 TEST_CASE("RELOAD tells its changes as notices") {
-  FakeHost host;
+  FakeConsoleHost host;
   Console console(host, Rights::kAdmin);
   CHECK(Talk(console, {Query("RELOAD")}) == "C RELOAD\nZ I\n");
   host.changes = {"port: 1 -> 2", std::string("nul \0 byte", 10)};
@@ -142,7 +79,7 @@ TEST_CASE("RELOAD tells its changes as notices") {
 }
 
 TEST_CASE("RELOAD tells at most a hundred changes") {
-  FakeHost host;
+  FakeConsoleHost host;
   Console console(host, Rights::kAdmin);
   host.changes.assign(kReloadLinesMax, "x");
   const std::string all = Talk(console, {Query("RELOAD")});
@@ -153,7 +90,7 @@ TEST_CASE("RELOAD tells at most a hundred changes") {
 }
 
 TEST_CASE("a failed RELOAD has its first error as message and all in detail") {
-  FakeHost host;
+  FakeConsoleHost host;
   Console console(host, Rights::kAdmin);
   host.reload_error = Error{ErrorCode::kConfigFile, "a.toml:1:2: one"};
   CHECK(Talk(console, {Query("RELOAD")}) ==
@@ -169,7 +106,7 @@ TEST_CASE("a failed RELOAD has its first error as message and all in detail") {
 }
 
 TEST_CASE("SHUTDOWN closes the connection, its waiting forms answer") {
-  FakeHost host;
+  FakeConsoleHost host;
   Console console(host, Rights::kAdmin);
   CHECK(Talk(console, {Query("SHUTDOWN WAIT_FOR_SERVERS")}) == "C SHUTDOWN\nZ I\n");
   CHECK(Talk(console, {Query("SHUTDOWN WAIT_FOR_CLIENTS")}) == "C SHUTDOWN\nZ I\n");
@@ -178,7 +115,7 @@ TEST_CASE("SHUTDOWN closes the connection, its waiting forms answer") {
 }
 
 TEST_CASE("a stats user may look and no more") {
-  FakeHost host;
+  FakeConsoleHost host;
   Console console(host, Rights::kStats);
   const std::string denied = "E ERROR 42501 admin access needed: this user may not ";
   CHECK(Talk(console, {Query("RELOAD")}) == denied + "RELOAD\nZ I\n");
@@ -233,17 +170,20 @@ TEST_CASE("a row limit suspends the portal until its rows are out") {
   const std::string active = "D active|yes\n";
   const std::string paused = "D paused|no\n";
   const std::string suspended = "D suspended|no\n";
-  CHECK(with({Execute("", 2), Execute("", 2)}) == active + paused + "s\n" + suspended + "C SHOW\n");
-  CHECK(with({Execute("", 3), Execute("", 3)}) == active + paused + suspended + "s\nC SHOW\n");
-  CHECK(with({Execute("", 4)}) == active + paused + suspended + "C SHOW\n");
-  CHECK(with({Execute("", 1), Execute("", 0)}) == active + "s\n" + paused + suspended + "C SHOW\n");
-  CHECK(with({Execute("", 0xffffffffU)}) == active + paused + suspended + "C SHOW\n");
-  CHECK(with({Execute("", 0x7fffffffU), Execute("")}) ==
-        active + paused + suspended + "C SHOW\nC SHOW\n");
+  const std::string draining = "D draining|no\n";
+  const std::string all_rows = active + paused + suspended + draining;
+  CHECK(with({Execute("", 3), Execute("", 3)}) ==
+        active + paused + suspended + "s\n" + draining + "C SHOW\n");
+  CHECK(with({Execute("", 4), Execute("", 4)}) == all_rows + "s\nC SHOW\n");
+  CHECK(with({Execute("", 5)}) == all_rows + "C SHOW\n");
+  CHECK(with({Execute("", 1), Execute("", 0)}) ==
+        active + "s\n" + paused + suspended + draining + "C SHOW\n");
+  CHECK(with({Execute("", 0xffffffffU)}) == all_rows + "C SHOW\n");
+  CHECK(with({Execute("", 0x7fffffffU), Execute("")}) == all_rows + "C SHOW\nC SHOW\n");
 }
 
 TEST_CASE("a portal shows one moment, a prepared statement the present one") {
-  FakeHost host;
+  FakeConsoleHost host;
   Console console(host, Rights::kAdmin);
   host.databases = 1;
   Talk(console, {Parse("s", "SHOW LISTS"), kSync});
@@ -255,7 +195,7 @@ TEST_CASE("a portal shows one moment, a prepared statement the present one") {
 }
 
 TEST_CASE("a portal without rows runs once") {
-  FakeHost host;
+  FakeConsoleHost host;
   Console console(host, Rights::kAdmin);
   CHECK(Talk(console, {Parse("", "RELOAD"), Bind("", ""), Execute(""), Execute(""), kSync}) ==
         "1\n2\nC RELOAD\nE ERROR 55000 portal of RELOAD cannot be run again\nZ I\n");
@@ -263,7 +203,7 @@ TEST_CASE("a portal without rows runs once") {
 }
 
 TEST_CASE("after an error everything up to Sync is skipped") {
-  FakeHost host;
+  FakeConsoleHost host;
   Console console(host, Rights::kAdmin);
   CHECK(Talk(console, {Parse("", "nonsense"),
                        Query("RELOAD"),
@@ -337,7 +277,7 @@ TEST_CASE("the numbers of statements and portals are bounded") {
     messages.push_back(Bind("p" + std::to_string(i), "s0"));
     expected += "1\n2\n";
   }
-  FakeHost host;
+  FakeConsoleHost host;
   Console console(host, Rights::kAdmin);
   CHECK(Talk(console, messages) == expected);
   CHECK(Talk(console, {Bind("more", "s0")}) ==
@@ -432,7 +372,8 @@ TEST_CASE("a message that is cut anywhere, or too long, ends the connection") {
 
 Message RandomMessage(SeededRandom& random) {
   const std::vector<std::string> commands = {
-      "SHOW STATE", "SHOW LISTS", "", "BEGIN", "nonsense", "RELOAD", "DISCARD ALL", "SELECT 1"};
+      "SHOW STATE", "SHOW LISTS",  "",         "BEGIN", "nonsense",
+      "RELOAD",     "DISCARD ALL", "SELECT 1", "PAUSE", "WAIT_CLOSE app"};
   const auto pick = [&random](const std::vector<std::string>& from) {
     return from[random.Next64() % from.size()];
   };
@@ -458,13 +399,20 @@ Message RandomMessage(SeededRandom& random) {
 
 TEST_CASE("in any exchange each message has one end and errors silence it up to Sync") {
   SeededRandom random(61);
-  FakeHost host;
+  FakeConsoleHost host;
   Console console(host, Rights::kAdmin);
   bool skipping = false;
   for (int step = 0; step < 20000; ++step) {
     const Message message = RandomMessage(random);
     std::string out;
-    REQUIRE(console.OnMessage(message.type, message.body, out) == Next::kContinue);
+    host.settled = random.Next64() % 2 == 0;
+    Next next = console.OnMessage(message.type, message.body, out);
+    for (; next == Next::kWait; next = console.Continue(out)) {
+      REQUIRE(!host.settled);
+      REQUIRE(out.empty());
+      host.settled = random.Next64() % 2 == 0;
+    }
+    REQUIRE(next == Next::kContinue);
     const std::string reply = Transcript(out);
     if (skipping && message.type != 'S') {
       REQUIRE(reply.empty());
@@ -485,7 +433,7 @@ TEST_CASE("random bodies never do more than end the connection") {
   SeededRandom random(62);
   const std::string types = "QPBDECHSFdcfX?";
   for (int run = 0; run < 20000; ++run) {
-    FakeHost host;
+    FakeConsoleHost host;
     Console console(host, Rights::kStats);
     std::string out;
     for (int i = 0; i < 4; ++i) {
@@ -495,12 +443,14 @@ TEST_CASE("random bodies never do more than end the connection") {
         message.body[random.Next64() % message.body.size()] =
             static_cast<char>(random.Next64() % 256);
       }
-      if (console.OnMessage(message.type, message.body, out) == Next::kClose) break;
+      if (console.OnMessage(message.type, message.body, out) != Next::kContinue) break;
     }
     const std::string reply = Transcript(out);
     REQUIRE(reply.find("CUT") == std::string::npos);
     REQUIRE(reply.find("MALFORMED") == std::string::npos);
-    REQUIRE(host.calls.find("reload") == std::string::npos);
+    for (const char* change : {"reload", "steer", "kill", "drain"}) {
+      REQUIRE(host.calls.find(change) == std::string::npos);
+    }
   }
 }
 

@@ -47,6 +47,28 @@ metrics::PoolStats MakeStats(uint64_t unit) {
           .client_login_count = 60 * unit};
 }
 
+// Limits and states of the four pools of SampleSnapshot, and of the whole.
+void SetLimits(pool::Snapshot& snapshot) {
+  snapshot.pools[0].min_pool_size = 2;
+  for (const size_t i : {0U, 1U}) {
+    snapshot.pools[i].reserve_pool_size = 4;
+    snapshot.pools[i].max_db_clients = 500;
+    snapshot.pools[i].max_db_connections = 60;
+    snapshot.pools[i].disabled = true;
+  }
+  for (const size_t i : {2U, 3U}) snapshot.pools[i].paused = true;
+  snapshot.pools[0].max_user_clients = 11;
+  snapshot.pools[1].max_user_clients = 12;
+  snapshot.pools[1].max_user_connections = 30;
+  snapshot.pools[2].max_user_clients = 13;
+  snapshot.buffered_bytes = 1'000'000;
+  snapshot.max_buffered_bytes = uint64_t{256} << 20U;
+  snapshot.loop_lag_max_us = 1234;
+  snapshot.loop_busy_permille = 56;
+  snapshot.broken_pairs = 7;
+  snapshot.draining = true;
+}
+
 pool::Snapshot SampleSnapshot() {
   pool::Snapshot snapshot;
   snapshot.pools = {MakePool("app", "alice"), MakePool("app", "bob"), MakePool("shop", "alice"),
@@ -75,6 +97,7 @@ pool::Snapshot SampleSnapshot() {
   snapshot.pools[2].host = "/run/postgresql";
   snapshot.pools[2].server_database = "shop_v2";
   snapshot.pools[2].server_user = "shop_owner";
+  SetLimits(snapshot);
   snapshot.databases = 2;
   snapshot.users = 3;
   snapshot.login_clients = 2;
@@ -251,12 +274,14 @@ TEST_CASE("exporters find their labels as text or int4 and no label set twice") 
 TEST_CASE("exporters find counts of columns and flags as they read them") {
   CHECK(SampleTable(ShowWhat::kVersion).columns.size() == 1);
   CHECK(SampleTable(ShowWhat::kLists).columns.size() == 2);
-  CHECK(SampleTable(ShowWhat::kLists).rows.size() == 14);
+  CHECK(SampleTable(ShowWhat::kLists).rows.size() == 14 + 5);
   CHECK(SampleTable(ShowWhat::kConfig).columns.size() == 4);
   CHECK(SampleTable(ShowWhat::kTotals).rows.size() == 24);
   const ResultTable databases = SampleTable(ShowWhat::kDatabases);
   CHECK(CellOf(databases, 0, "paused") == "0");
-  CHECK(CellOf(databases, 0, "disabled") == "0");
+  CHECK(CellOf(databases, 0, "disabled") == "1");
+  CHECK(CellOf(databases, 1, "paused") == "1");
+  CHECK(CellOf(databases, 1, "disabled") == "0");
   // Two names of one metric: an exporter fails if it gets both.
   for (const Column& column : databases.columns) CHECK(column.name != "reserve_pool");
   // These are read into plain strings, where NULL fails.
@@ -267,7 +292,13 @@ TEST_CASE("exporters find counts of columns and flags as they read them") {
   }
 }
 
-TEST_CASE("own columns stand behind PgBouncer's last") {
+TEST_CASE("own columns and rows stand behind PgBouncer's last") {
+  const ResultTable lists = SampleTable(ShowWhat::kLists);
+  CHECK(lists.rows.at(13).front() == "dns_pending");
+  CHECK(lists.rows.at(14).front() == "buffered_kb");
+  const ResultTable state = SampleTable(ShowWhat::kState);
+  CHECK(state.rows.at(2).front() == "suspended");
+  CHECK(state.rows.at(3).front() == "draining");
   CHECK(SampleTable(ShowWhat::kServers).columns.back().name == "id");
   const ResultTable clients = SampleTable(ShowWhat::kClients);
   CHECK(clients.columns.back().name == "pin_reason");
@@ -291,6 +322,71 @@ TEST_CASE("a user's size and mode are printed only where its pools agree") {
   CHECK(CellOf(users, 0, "pool_mode") == "NULL");
   CHECK(CellOf(users, 1, "pool_size") == "20");
   CHECK(CellOf(users, 1, "pool_mode") == "transaction");
+}
+
+TEST_CASE("a user's limits are printed only where its pools agree") {
+  const ResultTable users = SampleTable(ShowWhat::kUsers);
+  CHECK(CellOf(users, 0, "reserve_pool_size").empty());
+  CHECK(CellOf(users, 0, "max_user_client_connections") == "0");
+  CHECK(CellOf(users, 0, "max_user_connections") == "0");
+  CHECK(CellOf(users, 1, "reserve_pool_size") == "4");
+  CHECK(CellOf(users, 1, "max_user_client_connections") == "12");
+  CHECK(CellOf(users, 1, "max_user_connections") == "30");
+  CHECK(CellOf(users, 2, "reserve_pool_size") == "0");
+  pool::Snapshot three;
+  three.pools = {MakePool("a", "eve"), MakePool("b", "eve"), MakePool("c", "eve")};
+  for (size_t differs = 0; differs <= three.pools.size(); ++differs) {
+    for (size_t i = 0; i < three.pools.size(); ++i) {
+      three.pools[i].max_user_clients = i == differs ? 1 : 5;
+      three.pools[i].reserve_pool_size = i == differs ? 0 : 5;
+    }
+    const bool same = differs == three.pools.size();
+    CHECK(CellOf(UsersTable(three), 0, "max_user_client_connections") == (same ? "5" : "0"));
+    CHECK(CellOf(UsersTable(three), 0, "reserve_pool_size") == (same ? "5" : ""));
+  }
+}
+
+TEST_CASE("a database has the limits of its pools") {
+  const ResultTable databases = SampleTable(ShowWhat::kDatabases);
+  CHECK(CellOf(databases, 0, "min_pool_size") == "2");
+  CHECK(CellOf(databases, 0, "reserve_pool_size") == "4");
+  CHECK(CellOf(databases, 0, "max_connections") == "60");
+  CHECK(CellOf(databases, 0, "max_client_connections") == "500");
+  CHECK(CellOf(databases, 1, "max_connections") == "0");
+}
+
+TEST_CASE("the state is active or paused, and draining besides") {
+  for (const bool paused : {false, true}) {
+    for (const bool draining : {false, true}) {
+      pool::Snapshot snapshot;
+      snapshot.paused = paused;
+      snapshot.draining = draining;
+      const ResultTable state = StateTable(snapshot);
+      CHECK(CellOf(state, 0, "value") == (paused ? "no" : "yes"));
+      CHECK(CellOf(state, 1, "value") == (paused ? "yes" : "no"));
+      CHECK(CellOf(state, 2, "value") == "no");
+      CHECK(CellOf(state, 3, "value") == (draining ? "yes" : "no"));
+    }
+  }
+}
+
+TEST_CASE("bytes are listed in kilobytes, rounded up, as far as an int4 goes") {
+  const std::vector<std::pair<uint64_t, std::string>> cases = {
+      {0, "0"},
+      {1, "1"},
+      {1023, "1"},
+      {1024, "1"},
+      {1025, "2"},
+      {uint64_t{2147483647} * 1024, "2147483647"},
+      {uint64_t{2147483648} * 1024, "2147483647"},
+      {~uint64_t{0}, "2147483647"}};
+  for (const auto& [bytes, shown] : cases) {
+    pool::Snapshot snapshot;
+    snapshot.buffered_bytes = bytes;
+    snapshot.max_buffered_bytes = bytes;
+    CHECK(CellOf(ListsTable(snapshot), 14, "items") == shown);
+    CHECK(CellOf(ListsTable(snapshot), 15, "items") == shown);
+  }
 }
 
 TEST_CASE("averages are per second or per item of the last period") {
@@ -353,8 +449,8 @@ TEST_CASE("timestamps are UTC and stay within four-digit years") {
 
 TEST_CASE("a table says what it needs") {
   for (const ShowWhat what : AllTables()) {
-    const bool own = what == ShowWhat::kVersion || what == ShowWhat::kHelp ||
-                     what == ShowWhat::kState || what == ShowWhat::kConfig;
+    const bool own =
+        what == ShowWhat::kVersion || what == ShowWhat::kHelp || what == ShowWhat::kConfig;
     CHECK(NeedsOf(what).pools == !own);
     CHECK(NeedsOf(what).config == (what == ShowWhat::kConfig));
     CHECK(NeedsOf(what).connections == (what == ShowWhat::kClients || what == ShowWhat::kServers));

@@ -54,6 +54,14 @@ TEST_CASE("the defaults of both forms are described as defaults") {
 TEST_CASE("a row has the value as the file would write it") {
   Config config;
   config.general.hosts = {"10.0.0.1", "::1"};
+  config.general.max_db_connections = 40;
+  config.general.max_user_connections = 30;
+  config.general.max_buffered_bytes = uint64_t{1} << 40U;
+  config.general.query_wait_notify = {};
+  config.general.client_idle_timeout = std::chrono::hours(1);
+  config.general.idle_client_in_transaction_timeout = std::chrono::minutes(2);
+  config.general.transaction_timeout = std::chrono::hours(24 * 7);
+  config.general.query_timeout = std::chrono::milliseconds(1500);
   config.general.idle_timeout = std::chrono::seconds(90);
   config.admin.password = {Secret::Kind::kPlain, "hunter2"};
   std::vector<ConfigRow> rows;
@@ -61,6 +69,14 @@ TEST_CASE("a row has the value as the file would write it") {
     if (row.value != row.default_value) rows.push_back(row);
   }
   CHECK(rows == std::vector<ConfigRow>{{"host", "10.0.0.1, ::1", "0.0.0.0", false},
+                                       {"max_db_connections", "40", "0", true},
+                                       {"max_user_connections", "30", "0", true},
+                                       {"max_buffered_bytes", "1024GiB", "256MiB", true},
+                                       {"query_wait_notify", "0", "5s", true},
+                                       {"client_idle_timeout", "1h", "0", true},
+                                       {"idle_client_in_transaction_timeout", "2m", "0", true},
+                                       {"transaction_timeout", "7d", "0", true},
+                                       {"query_timeout", "1500ms", "0", true},
                                        {"idle_timeout", "90s", "10m", true},
                                        {"admin.password", "********", "", true}});
 }

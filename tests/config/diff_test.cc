@@ -62,16 +62,32 @@ TEST_CASE("each change of a pool is named and known to keep or replace its serve
       {"host", true, [](Pool& p) { p.server.host = "x"; }},
       {"port", true, [](Pool& p) { p.server.port = 1; }},
       {"database", true, [](Pool& p) { p.server.database = "x"; }},
+      {"max_connections", false, [](Pool& p) { p.server.max_connections = 1; }},
+      {"max_db_connections", false, [](Pool& p) { p.max_db_connections = 1; }},
       {"connect_query", true, [](Pool& p) { p.connect_query = "x"; }},
       {"prepared_statements_cache_size", false,
        [](Pool& p) { p.prepared_statements_cache_size = 1; }},
+      {"max_client_conn", false, [](Pool& p) { p.max_client_conn = 1; }},
+      {"max_client_conn", false, [](Pool& p) { p.users[0].max_client_conn = 1; }},
+      {"max_client_conn", false,
+       [](Pool& p) { p.max_client_conn = p.users[0].max_client_conn = 1; }},
       {"password", false, [](Pool& p) { p.users[0].password = Plain("x"); }},
       {"server_username", true, [](Pool& p) { p.users[0].server_username = "x"; }},
       {"server_password", true, [](Pool& p) { p.users[0].server_password = Plain("x"); }},
       {"pool_mode", true, [](Pool& p) { p.users[0].pool_mode = PoolMode::kSession; }},
       {"pool_size", false, [](Pool& p) { p.users[0].pool_size = 1; }},
+      {"min_pool_size", false, [](Pool& p) { p.users[0].min_pool_size = 1; }},
+      {"reserve_pool_size", false, [](Pool& p) { p.users[0].reserve_pool_size = 1; }},
+      {"reserve_pool_timeout", false, [](Pool& p) { p.users[0].reserve_pool_timeout = 1s; }},
       {"connect_timeout", false, [](Pool& p) { p.users[0].connect_timeout = 1s; }},
       {"query_wait_timeout", false, [](Pool& p) { p.users[0].query_wait_timeout = 1s; }},
+      {"query_wait_notify", false, [](Pool& p) { p.users[0].query_wait_notify = 1s; }},
+      {"client_idle_timeout", false, [](Pool& p) { p.users[0].client_idle_timeout = 1s; }},
+      {"idle_client_in_transaction_timeout", false,
+       [](Pool& p) { p.users[0].idle_client_in_transaction_timeout = 1s; }},
+      {"transaction_timeout", false, [](Pool& p) { p.users[0].transaction_timeout = 1s; }},
+      {"query_timeout", false, [](Pool& p) { p.users[0].query_timeout = 1s; }},
+      {"statement_timeout", false, [](Pool& p) { p.users[0].statement_timeout = 1s; }},
       {"idle_timeout", false, [](Pool& p) { p.users[0].idle_timeout = 1s; }},
       {"server_lifetime", false, [](Pool& p) { p.users[0].server_lifetime = 1s; }},
   };
@@ -108,13 +124,26 @@ TEST_CASE("another order of pools and users is no change") {
 TEST_CASE("settings are described with both values, those that need a restart by name") {
   Config changed = TwoUsers();
   changed.general.port = 7000;
+  changed.general.max_db_connections = 40;
+  changed.general.max_user_connections = 50;
+  changed.general.max_buffered_bytes = 1024;
+  changed.general.query_wait_notify = 0s;
+  changed.general.client_idle_timeout = 1s;
+  changed.general.idle_client_in_transaction_timeout = 2s;
+  changed.general.transaction_timeout = 3s;
+  changed.general.query_timeout = 4s;
   changed.general.idle_timeout = 90s;
   changed.admin.stats_users = {"a"};
   const ConfigDiff diff = Diff(TwoUsers(), changed);
   CHECK(diff.RestartKeys() == std::vector<std::string>{"port"});
-  CHECK(diff.Describe() == std::vector<std::string>{"port: \"6432\" -> \"7000\" (needs a restart)",
-                                                    "idle_timeout: \"10m\" -> \"90s\"",
-                                                    "admin.stats_users: \"\" -> \"a\""});
+  CHECK(diff.Describe() ==
+        std::vector<std::string>{
+            "port: \"6432\" -> \"7000\" (needs a restart)", "max_db_connections: \"0\" -> \"40\"",
+            "max_user_connections: \"0\" -> \"50\"", "max_buffered_bytes: \"256MiB\" -> \"1KiB\"",
+            "query_wait_notify: \"5s\" -> \"0\"", "client_idle_timeout: \"0\" -> \"1s\"",
+            "idle_client_in_transaction_timeout: \"0\" -> \"2s\"",
+            "transaction_timeout: \"0\" -> \"3s\"", "query_timeout: \"0\" -> \"4s\"",
+            "idle_timeout: \"10m\" -> \"90s\"", "admin.stats_users: \"\" -> \"a\""});
 }
 
 TEST_CASE("a replaced secret is said, not shown") {

@@ -177,13 +177,32 @@ TEST_CASE("ServerHandshake carries the server's own refusal at any time") {
   for (const std::string& before : {""s, kMd5, kOk, kOk + kKey}) {
     SeededRandom random(1);
     ServerHandshake handshake(Login(Plain("x")), random);
-    CheckFailed(Play(handshake, before + refusal), ErrorCode::kServerUnreachable,
+    CheckFailed(Play(handshake, before + refusal), ErrorCode::kServerFull,
                 "the server says FATAL: sorry, too?many clients already (SQLSTATE 53300)");
     REQUIRE(handshake.server_error().has_value());
     CHECK(handshake.server_error()->sqlstate == "53300");
     CHECK(handshake.server_error()->message == "sorry, too\nmany clients already");
     CHECK(handshake.server_error()->detail == "why");
     CHECK(handshake.server_error()->hint == "wait");
+  }
+}
+
+TEST_CASE("ServerHandshake tells a server that is not ready from one that does not want us") {
+  const std::pair<std::string_view, ErrorCode> cases[] = {
+      {"57P03", ErrorCode::kServerNotReady},
+      {"53300", ErrorCode::kServerFull},
+      {"28P01", ErrorCode::kServerUnreachable},
+      {"3D000", ErrorCode::kServerUnreachable},
+  };
+  for (const auto& [sqlstate, code] : cases) {
+    CAPTURE(sqlstate);
+    SeededRandom random(1);
+    ServerHandshake handshake(Login(Plain("x")), random);
+    std::string body = "SFATAL\0C"s;
+    body += sqlstate;
+    body += "\0Mwords\0\0"sv;
+    CheckFailed(Play(handshake, Message('E', body)), code,
+                "the server says FATAL: words (SQLSTATE " + std::string(sqlstate) + ")");
   }
 }
 

@@ -33,6 +33,7 @@ void FakePostgres::OnAccept(std::unique_ptr<net::Stream> stream) {
   auto session = std::make_unique<PostgresSession>(*this, ++logins_, std::move(stream));
   PostgresSession& started = *session;
   sessions_.emplace(&started, std::move(session));
+  sessions_peak_ = std::max(sessions_peak_, sessions_.size());
   started.Start();
 }
 

@@ -74,6 +74,8 @@ class FakePostgres final : public net::AcceptListener {
   std::string refuse_with;
 
   [[nodiscard]] size_t session_count() const { return sessions_.size(); }
+  // The most there ever were at once; cancel requests count while they last.
+  [[nodiscard]] size_t sessions_peak() const { return sessions_peak_; }
   [[nodiscard]] uint64_t logins() const { return logins_; }
   [[nodiscard]] uint64_t cancels_received() const { return cancels_received_; }
   // Sessions that hold anything of a client at this moment, for I8.
@@ -115,6 +117,7 @@ class FakePostgres final : public net::AcceptListener {
   uint32_t next_pid_ = 100;
   TimePoint down_until_{};
   uint64_t logins_ = 0;
+  size_t sessions_peak_ = 0;
   uint64_t cancels_received_ = 0;
 };
 

@@ -36,7 +36,7 @@ SimPooler::SimPooler(const World& world, config::Config config)
 SimPooler::~SimPooler() {
   listener_.reset();
   sessions_->OnEmpty({});
-  sessions_->EndNow(kShutdownError);
+  sessions_->EndNow(nullptr, kShutdownError);
   sessions_.reset();
   pools_.Shutdown(kShutdownError);
   world_.loop.FinishTurn();

@@ -67,6 +67,7 @@ Simulation::Simulation(uint64_t seed, config::Config config, size_t server_count
       loop_(std::make_unique<SimLoop>(random_)),
       network_(std::make_unique<SimNetwork>(*loop_, random_)) {
   log_.loop = loop_.get();
+  network_->pooler = kPooler;
   for (size_t i = 0; i < server_count; ++i) {
     servers_.push_back(std::make_unique<FakePostgres>(
         FakePostgres::World{*loop_, *network_, random_, violations_}, ServerAddress(i)));

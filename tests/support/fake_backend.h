@@ -36,6 +36,7 @@ class BackendClient final : public pool::Waiter, public pool::ServerUser {
     lease->SetUser(this);
   }
   void OnWaitFailed(const Error& error) override { failures.push_back(error); }
+  void OnLongWait(std::string_view) override {}
   [[nodiscard]] uint64_t client_id() const override { return 1; }
   void OnServerData(std::span<char> bytes) override { data.append(bytes.data(), bytes.size()); }
   void OnServerDrained() override { ++drained; }
@@ -54,7 +55,7 @@ class FakeBackend {
  public:
   explicit FakeBackend(backend::ServerTarget target = Target())
       : launcher(shared, std::move(target)),
-        pool({loop, log, launcher, parameters, ids}, Settings()) {}
+        pool({loop, log, launcher, parameters, ids, budget, database}, Settings()) {}
   ~FakeBackend() { loop.turns.EndTurn(); }
 
   static backend::ServerTarget Target() {
@@ -115,6 +116,8 @@ class FakeBackend {
   backend::BackendWorld shared{loop, connector, log, random, parameters, cancels};
   backend::Launcher launcher;
   pool::IdSource ids;
+  pool::Budget budget{loop};
+  pool::DatabaseCount database;
   pool::Pool pool;
 };
 

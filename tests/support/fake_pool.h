@@ -27,6 +27,7 @@ class FakeWaiter final : public pool::Waiter {
     lease_ = std::move(lease);
     if (order_ != nullptr) order_->push_back(id_);
   }
+  void OnLongWait(std::string_view reason) override { notices.emplace_back(reason); }
   void OnWaitFailed(const Error& error) override {
     failures.push_back(error);
     if (order_ != nullptr) order_->push_back(id_);
@@ -43,6 +44,7 @@ class FakeWaiter final : public pool::Waiter {
   void Lose(std::string cause);
 
   std::vector<Error> failures;
+  std::vector<std::string> notices;
 
  private:
   uint64_t id_;
@@ -51,7 +53,7 @@ class FakeWaiter final : public pool::Waiter {
 };
 
 struct FakePool {
-  pool::Pool::World world() { return {loop, log, launcher, parameters, ids}; }
+  pool::Pool::World world() { return {loop, log, launcher, parameters, ids, budget, database}; }
   // Two servers, 10 s of patience, retries after 1 s to 8 s, no ends by time.
   static pool::PoolSettings Settings();
 
@@ -60,6 +62,8 @@ struct FakePool {
   FakeLauncher launcher;
   pool::ParameterTable parameters;
   pool::IdSource ids;
+  pool::Budget budget{loop};
+  pool::DatabaseCount database;
 };
 
 inline void FakeWaiter::Ask(pool::Pool& pool) {

@@ -1,13 +1,15 @@
 #pragma once
 
-// The text of one console command, understood. Pure; a Command is a value whose views are
-// static strings, so that it may be kept as a prepared statement.
+// The text of one console command, understood. Pure; a Command is a value that refers to
+// nothing of its text (a database's name is its own copy, its views are static strings), so
+// that it may be kept as a prepared statement.
 //
-// Keywords and names are case-insensitive; a name may be quoted ("pools"); spaces, SQL
-// comments and semicolons around the command are skipped. `SELECT pools` means `SHOW pools`,
-// as in PgBouncer. What drivers send by themselves (BEGIN, SELECT 1, SET client_encoding …)
-// is understood too and has no effect.
-// Limits: kCommandBytesMax and one command in a text.
+// Keywords and names of tables are case-insensitive; a name may be quoted ("pools"); spaces,
+// SQL comments and semicolons around the command are skipped. The name of a database is taken
+// as it is written, bare or "quoted": unlike PostgreSQL, and like PgBouncer, a bare one is not
+// turned to lower case. `SELECT pools` means `SHOW pools`, as in PgBouncer. What drivers send
+// by themselves (BEGIN, SELECT 1, SET client_encoding …) is understood too and has no effect.
+// Limits: kCommandBytesMax, which bounds a Command too, and one command in a text.
 // Errors: kSyntaxError (not a command), kFeatureNotSupported (several commands, SET of a
 // setting). They quote at most a few dozen printable bytes of the text.
 //
@@ -16,6 +18,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "pglynx/core/result.h"
@@ -24,6 +27,9 @@ namespace pglynx::admin {
 
 // The longest text that is looked at.
 inline constexpr size_t kCommandBytesMax = 8192;
+// What KILL_CLIENT takes.
+inline constexpr uint64_t kClientIdMin = 1;
+inline constexpr uint64_t kClientIdMax = 0x7fff'ffff'ffff'ffffU;
 
 enum class CommandKind : uint8_t {
   kEmpty,             // nothing but spaces and comments
@@ -34,6 +40,10 @@ enum class CommandKind : uint8_t {
   kSelectVersion,     // SELECT version()
   kReload,            // needs admin rights
   kShutdown,          // needs admin rights; `shutdown` says how
+  kSteer,             // needs admin rights; `steer` says what is done to `database`
+  kKillClient,        // needs admin rights; `client_id`
+  kDrain,             // needs admin rights
+  kUndrain,           // needs admin rights
   kNoEffect,          // BEGIN, COMMIT, ROLLBACK, RESET ALL: answered by `tag` alone
   kForgetStatements,  // DISCARD ALL, DEALLOCATE ALL: prepared statements are dropped
 };
@@ -61,10 +71,24 @@ enum class ShutdownMode : uint8_t {
   kWaitForClients,  // ends when the last client leaves
 };
 
+// What a command does to the pools of one database, or of all.
+enum class SteerWhat : uint8_t {
+  kPause,      // no client gets a server; ends when the last server is closed
+  kResume,     // undoes PAUSE and KILL
+  kDisable,    // no new clients
+  kEnable,     // undoes DISABLE
+  kKill,       // closes all clients and servers at once, then it is paused
+  kReconnect,  // every server connection is closed when it is free
+  kWaitClose,  // ends when those that RECONNECT or RELOAD replaced are closed
+};
+
 struct Command {
   CommandKind kind = CommandKind::kEmpty;
   ShowWhat show = ShowWhat::kVersion;
   ShutdownMode shutdown = ShutdownMode::kImmediate;
+  SteerWhat steer = SteerWhat::kPause;
+  std::string database = {};        // of kSteer, as written; empty: all of them
+  uint64_t client_id = 0;           // of kKillClient, kClientIdMin to kClientIdMax
   std::string_view tag = {};        // what CommandComplete says; empty for kEmpty
   std::string_view parameter = {};  // lower case
   std::string_view value = {};

@@ -8,16 +8,22 @@
 // without parameters. There are no transactions: ReadyForQuery
 // always says idle, and portals end at Sync. After an error in the extended protocol
 // messages are skipped up to Sync. What breaks the protocol is answered with FATAL 08P01.
+// PAUSE and WAIT_CLOSE are not answered before the host has done what they ask for: their
+// message ends with kWait, and the owner asks again by Continue, as often as it likes. A
+// console may be destroyed while it waits; what the command has begun goes on.
 // Limits: those below, and a command's text (command.h). All replies of one message are in
 // memory at once: for SHOW CLIENTS some 300 bytes for each client.
 //
 //   Console console(host, Rights::kStats);
-//   if (console.OnMessage(type, body, out) == Next::kClose) close_after_flush = true;
+//   const Next next = console.OnMessage(type, body, out);
+//   if (next == Next::kClose) close_after_flush = true;
+//   if (next == Next::kWait) timer.Arm();  // then next = console.Continue(out)
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,6 +60,18 @@ class ConsoleHost {
   virtual Result<std::vector<std::string>> Reload() = 0;
   // Only starts it; connections are closed later.
   virtual void Shutdown(ShutdownMode mode) = 0;
+  // Starts it for the pools of one database, as clients ask for it; "" = for all. Fails with
+  // kUnknownDatabase, or with kNotInPrerequisiteState where it makes no sense (RESUME of what
+  // is not paused). `database` is what a user wrote: up to kCommandBytesMax of any bytes, of
+  // which an error quotes a bounded, printable part.
+  virtual Status Steer(SteerWhat what, std::string_view database) = 0;
+  // Whether what PAUSE or WAIT_CLOSE waits for has come, or cannot come any more. Asked again
+  // and again while a console waits: cheap, and without effect.
+  virtual bool IsSettled(SteerWhat what, std::string_view database) = 0;
+  // Ends a client by its id in SHOW CLIENTS. kInvalidParameterValue: there is none.
+  virtual Status KillClient(uint64_t id) = 0;
+  // DRAIN: new clients are refused, those that are here go on. UNDRAIN ends it.
+  virtual void Drain(bool on) = 0;
   // The bare number, "0.1.0".
   virtual std::string_view version() = 0;
 };
@@ -66,6 +84,7 @@ enum class Rights : uint8_t {
 enum class Next : uint8_t {
   kContinue,
   kClose,  // send what was appended, if anything, then close
+  kWait,   // the reply is not complete: no message is taken before Continue has ended it
 };
 
 class Console {
@@ -75,8 +94,11 @@ class Console {
   Console& operator=(const Console&) = delete;
 
   // One frontend message: `body` is without type and length. Appends the reply to `out`.
-  // After kClose it is not called again.
+  // After kClose it is not called again, after kWait not before Continue returns kContinue.
   Next OnMessage(char type, std::string_view body, std::string& out);
+  // Only after kWait. Asks the host again: kWait, with nothing appended, as long as it has not
+  // settled; then appends the rest of the reply and returns kContinue.
+  Next Continue(std::string& out);
 
  private:
   struct Portal {
@@ -86,6 +108,11 @@ class Console {
     bool started = false;
     ResultTable table = {};
     size_t next_row = 0;
+  };
+  // A command whose reply is still owed.
+  struct Waiting {
+    Command command;
+    bool ready_follows = false;  // the simple protocol: the reply ends with ReadyForQuery
   };
 
   Next Dispatch(char type, std::string_view body, std::string& out);
@@ -109,6 +136,7 @@ class Console {
   std::map<std::string, Command, std::less<>> statements_;
   std::map<std::string, Portal, std::less<>> portals_;
   bool skipping_to_sync_ = false;
+  std::optional<Waiting> waiting_;
 };
 
 }  // namespace pglynx::admin

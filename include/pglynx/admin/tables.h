@@ -4,8 +4,8 @@
 // tests/golden/admin_tables.txt.
 //
 // Names, order and types of the columns are PgBouncer's, so that its exporters and scripts
-// work; columns of our own stand behind them. What we do not have is what PgBouncer prints
-// when it is not used: no peers, no DNS cache, no reserve pool, limit 0 = none.
+// work; columns and rows of our own stand behind them. What we do not have is what PgBouncer
+// prints when it is not used: no peers, no DNS cache. A limit of 0 is none.
 // - Rows are unique by their name columns: one for each (database, user) in POOLS, one for
 //   each database in DATABASES and STATS*, one for each user in USERS.
 // - An int4 holds at most 2147483647: larger numbers stop there. The `id` of a connection
@@ -43,7 +43,7 @@ TableNeeds NeedsOf(ShowWhat what);
 ResultTable MakeTable(ShowWhat what, const TableSource& source);
 
 ResultTable VersionTable(std::string_view version);
-ResultTable StateTable();
+ResultTable StateTable(const pool::Snapshot& snapshot);
 ResultTable ConfigTable(const std::vector<config::ConfigRow>& config);
 ResultTable PoolsTable(const pool::Snapshot& snapshot);
 ResultTable DatabasesTable(const pool::Snapshot& snapshot);

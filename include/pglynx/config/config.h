@@ -38,17 +38,31 @@ enum class LogFormat : uint8_t { kText, kJson, kLogfmt };
 struct General {
   // Addresses or names to listen on for clients, IPv6 without brackets. "0.0.0.0"; restart.
   std::vector<std::string> hosts = {"0.0.0.0"};
-  uint16_t port = 6432;                    // Client port. 6432; restart.
-  uint32_t workers = 1;                    // Event loops; only 1 for now. 1; restart.
-  uint32_t max_client_conn = 1000;         // Clients at once. 1000; live.
-  uint64_t max_query_bytes = 64U << 20U;   // Longest message that is held. 64MiB; new clients.
+  uint16_t port = 6432;             // Client port. 6432; restart.
+  uint32_t workers = 1;             // Event loops; only 1 for now. 1; restart.
+  uint32_t max_client_conn = 1000;  // Clients at once. 1000; live.
+  // Server connections to one (host, port, database) and of one server user, over all pools;
+  // 0 = no limit. Pools may set the first for themselves. 0; live.
+  uint32_t max_db_connections = 0;
+  uint32_t max_user_connections = 0;
+  uint64_t max_query_bytes = 64U << 20U;  // Longest message that is held. 64MiB; new clients.
+  // Bytes held for all clients together; above it reading pauses, then 53200. 256MiB; live.
+  uint64_t max_buffered_bytes = 256U << 20U;
   uint32_t max_client_statements = 10000;  // Prepared statements a client may hold. 10000; live.
   Duration client_login_timeout = std::chrono::seconds(60);  // 0 = off. 60s; new clients.
-  // Server connect and login; inherited by pools and users, as the next three are. 5s; live.
+  // Server connect and login; inherited by pools and users, as are all timeouts from here to
+  // server_lifetime. 5s; live.
   Duration connect_timeout = std::chrono::seconds(5);
   // Longest wait of a client for a server; 0 = off. 60s, or connect_timeout where only that
   // is set; live.
   Duration query_wait_timeout = std::chrono::seconds(60);
+  // A NOTICE for a client that waits this long for a server; 0 = off. 5s; live.
+  Duration query_wait_notify = std::chrono::seconds(5);
+  // A client that sends nothing: between transactions (57P05), within one (25P03). 0 = off; live.
+  Duration client_idle_timeout{};
+  Duration idle_client_in_transaction_timeout{};
+  Duration transaction_timeout{};  // Longest transaction (25P04). 0 = off; live.
+  Duration query_timeout{};        // Longest query: it is cancelled (57014). 0 = off; live.
   Duration idle_timeout = std::chrono::minutes(10);  // Idle servers close; 0 = off. 10m; live.
   Duration server_lifetime = std::chrono::hours(1);  // Older servers close; 0 = off. 1h; live.
   bool server_round_robin = false;  // Reuse idle servers oldest first. false = LIFO; live.
@@ -100,21 +114,38 @@ struct PoolUser {
   // For the server's login. The client's `password` if unset: kMd5 answers only an md5
   // request, kScram means the keys of the client's own login. Replaces the servers.
   Secret server_password;
-  uint32_t pool_size = 20;                      // Servers at most. 20; live.
-  PoolMode pool_mode = PoolMode::kTransaction;  // "transaction"; replaces the servers.
-  Duration connect_timeout{};                   // As in General; live.
-  Duration query_wait_timeout{};                // As in General; live.
-  Duration idle_timeout{};                      // As in General; live.
-  Duration server_lifetime{};                   // As in General; live.
+  uint32_t pool_size = 20;  // Servers at most. 20; live.
+  // Servers that are kept open, idle or not; at most pool_size. 0; live.
+  uint32_t min_pool_size = 0;
+  // Servers beyond pool_size, for when a client has waited for reserve_pool_timeout; the timeout
+  // at 0 = no reserve. 0 and 5s; live.
+  uint32_t reserve_pool_size = 0;
+  Duration reserve_pool_timeout = std::chrono::seconds(5);
+  uint32_t max_client_conn = 0;                   // Clients of this user; 0 = no limit. 0; live.
+  PoolMode pool_mode = PoolMode::kTransaction;    // "transaction"; replaces the servers.
+  Duration connect_timeout{};                     // As in General; live.
+  Duration query_wait_notify{};                   // As in General; live.
+  Duration client_idle_timeout{};                 // As in General; live.
+  Duration idle_client_in_transaction_timeout{};  // As in General; live.
+  Duration transaction_timeout{};                 // As in General; live.
+  Duration query_timeout{};                       // As in General; live.
+  // PgCat's name for query_timeout; the shorter of the two holds. 0 = off; live.
+  Duration statement_timeout{};
+  Duration query_wait_timeout{};  // As in General; live.
+  Duration idle_timeout{};        // As in General; live.
+  Duration server_lifetime{};     // As in General; live.
 
   bool operator==(const PoolUser&) const = default;
 };
 
-// Where a pool's servers are. A change replaces the pool's servers.
+// Where a pool's servers are. A change of host, port or database replaces the pool's servers.
 struct ServerTarget {
   std::string host;      // Address, name, or a directory of Unix sockets ("/…"). Required.
   uint16_t port = 5432;  // Also names the socket file .s.PGSQL.<port>. 5432.
   std::string database;  // Empty = the one the client asked for; only in the pool "*".
+  // Connections to this server (host, port) over all pools and databases; 0 = no limit for this
+  // pool. Pools with the same server have the same value or 0. 0; live.
+  uint32_t max_connections = 0;
 
   bool operator==(const ServerTarget&) const = default;
 };
@@ -124,9 +155,11 @@ struct Pool {
   PoolMode mode = PoolMode::kTransaction;  // Default of its users. "transaction".
   // Statements remembered per server connection; 0 = off. 200; live.
   uint32_t prepared_statements_cache_size = 200;
-  std::string connect_query;    // Run once on each new server. None; replaces the servers.
-  ServerTarget server;          // The one server of the one shard.
-  std::vector<PoolUser> users;  // At least one, names differ; in the order of the file.
+  uint32_t max_client_conn = 0;     // Clients of all its users together; 0 = no limit. 0; live.
+  uint32_t max_db_connections = 0;  // As in General; live.
+  std::string connect_query;        // Run once on each new server. None; replaces the servers.
+  ServerTarget server;              // The one server of the one shard.
+  std::vector<PoolUser> users;      // At least one, names differ; in the order of the file.
 
   bool operator==(const Pool&) const = default;
 };

@@ -50,7 +50,8 @@ struct ConfigDiff {
   [[nodiscard]] std::vector<std::string> Describe() const;
 };
 
-// Timeouts that users inherit from [general] appear for [general] and for each such user.
+// Timeouts and limits that users inherit from [general] appear for [general] and for each such
+// user.
 ConfigDiff Diff(const Config& old_config, const Config& new_config);
 
 }  // namespace pglynx::config

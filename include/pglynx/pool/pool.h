@@ -9,7 +9,10 @@
 // - a server is idle only if it is proven idle and clean; Release() sends it through
 //   Recycle() or closes it otherwise;
 // - clients wait first in, first out; a released server goes directly to the oldest one;
-// - at most `pool_size` servers exist, those that are connecting and closing included;
+// - at most `pool_size` servers exist, those that are connecting included, and
+//   `reserve_pool_size` more once a client has waited for reserve_pool_timeout;
+// - limits that it shares with other pools are kept by Budget;
+// - clients that cannot be served in time are refused: see Overloaded();
 // - several logins run at once, never more than clients wait;
 // - after a failed login nobody is made to wait for the next one: while no server is left,
 //   waiting and new clients get the cause at once, and logins are retried after
@@ -27,6 +30,7 @@
 #include "pglynx/core/result.h"
 #include "pglynx/core/scheduler.h"
 #include "pglynx/metrics/stats.h"
+#include "pglynx/pool/budget.h"
 #include "pglynx/pool/pooled_server.h"
 #include "pglynx/pool/snapshot.h"
 
@@ -66,9 +70,16 @@ class Waiter : public ListNode<Waiter> {
   // that this waiter made.
   virtual void OnLease(Lease lease) = 0;
   virtual void OnWaitFailed(const Error& error) = 0;
+  // It has been in line for query_wait_notify; `reason` is what people are told.
+  virtual void OnLongWait(std::string_view reason) = 0;
   [[nodiscard]] virtual uint64_t client_id() const = 0;
 
   TimePoint waiting_since{};
+  // Its place among those that have not been told.
+  struct Untold : ListNode<Untold> {
+    Waiter* waiter = nullptr;
+  };
+  Untold untold;
 };
 
 // Makes server connections for a pool; implemented by backend.
@@ -93,12 +104,35 @@ struct PoolSettings {
   bool session_mode = false;  // else transaction mode
   bool server_round_robin = false;
   uint32_t pool_size = 20;
+  uint32_t min_pool_size = 0;
+  bool only_with_clients = false;  // min_pool_size holds while some client is logged in
+  uint32_t reserve_pool_size = 0;
+  Duration reserve_pool_timeout{};
+  // Shared with other pools, and by which names.
+  BudgetLimits limits{};
+  BudgetNames limited{};
+  // Clients: of this pool, of all pools of its database; 0 = no limit.
+  uint32_t max_user_clients = 0;
+  uint32_t max_db_clients = 0;
   uint32_t prepared_statements_cache_size = 200;
   Duration query_wait_timeout{};
+  Duration query_wait_notify{};
+  // Of its clients; see config::General.
+  Duration client_idle_timeout{};
+  Duration idle_client_in_transaction_timeout{};
+  Duration transaction_timeout{};
+  Duration query_timeout{};
+  std::string_view query_timeout_key;  // which key that is: query_timeout or statement_timeout
+  bool has_client_timeouts = false;    // any of these four is set
   Duration idle_timeout{};
   Duration server_lifetime{};
   Duration server_retry_min{};
   Duration server_retry_max{};
+};
+
+// What all pools of a database share.
+struct DatabaseCount {
+  uint32_t clients = 0;  // logged in
 };
 
 // Counts kept by the loop for all pools together.
@@ -115,6 +149,8 @@ class Pool {
     ServerLauncher& launcher;
     ParameterTable& parameters;
     IdSource& ids;
+    Budget& budget;
+    DatabaseCount& database;
   };
   Pool(World world, PoolSettings settings);
   ~Pool();
@@ -145,6 +181,23 @@ class Pool {
   // release.
   void Shutdown(const Error& error);
 
+  // --- the console ---
+  // Gives no server to anybody; each is closed when it is free. Clients wait meanwhile.
+  void Pause();
+  void Resume();
+  // Closes every server now, whoever has it, and pauses. Its clients have been told.
+  void Kill();
+  [[nodiscard]] bool paused() const { return paused_; }
+  // Servers that ReplaceServers left to those who have them.
+  [[nodiscard]] size_t close_needed_count() const;
+
+  // --- called by Budget ---
+  // It is this pool's turn: one connection may be made.
+  void OnMayConnect();
+  // Since when the oldest client waits for which no login is under way; kNever: there is none.
+  [[nodiscard]] TimePoint UncoveredWait() const;
+  [[nodiscard]] uint32_t login_count() const { return logins_; }
+
   // --- observers ---
   [[nodiscard]] const PoolSettings& settings() const { return settings_; }
   [[nodiscard]] const std::optional<Welcome>& welcome() const { return welcome_; }
@@ -170,7 +223,11 @@ class Pool {
   std::string scram_server_key;
   // Sequence values matter to this pool: some client has asked for currval or lastval.
   bool reads_sequences = false;
-  uint32_t clients = 0;  // logged in
+  uint32_t clients = 0;   // logged in
+  bool disabled = false;  // DISABLE: no new clients
+  // A client more would be too many: the error that says so, else nullopt.
+  [[nodiscard]] std::optional<Error> ClientRefusal() const;
+  void CountClient(bool came);
   uint32_t cancels_in_flight = 0;
   metrics::PoolStats stats_previous;
 
@@ -180,19 +237,40 @@ class Pool {
  private:
   // Too old, replaced by a reload, or in the middle of a message that nobody asked for.
   [[nodiscard]] bool Expired(const PooledServer& server) const;
+  // What OnServerReady closes instead of using it.
+  [[nodiscard]] bool IsUnwanted(const PooledServer& server);
   void MakeIdle(PooledServer& server);
   Lease Give(PooledServer& server, uint64_t client_id);
+  void GiveToOldest(PooledServer& server);
+  void OnLoggedIn(PooledServer& server);
   void ServeWaiters();
-  void LaunchForWaiters();
+  // Connects for clients that wait, and up to min_pool_size.
+  void LaunchServers();
+  void LaunchOne(uint64_t replaces);
+  [[nodiscard]] bool WantsServer() const;
+  [[nodiscard]] size_t ServersMax() const;
   void FailWaiters(const Error& error);
+  // More clients wait than will be served within query_wait_timeout, by the pace at which the
+  // line has moved.
+  [[nodiscard]] bool Overloaded() const;
+  void NotePace();
+  [[nodiscard]] Error OverloadError() const;
+  [[nodiscard]] std::string WhyNoServer() const;
   void OnWaitDeadline();
   void ArmWaitTimer();
+  void TellWaiters(TimePoint now);
+  [[nodiscard]] size_t MinServers() const;
+  // Closes an old server, but not before there is another where there is room for both.
+  void Retire(PooledServer& server);
+  void LaunchSpare();
+  void CloseFree(PooledServer& server);
+  void FinishReplacement(uint64_t old_id);
   void OnMaintenance();
   void ArmMaintenance();
 
   World world_;
   PoolSettings settings_;
-  // Invariants: servers_[i]->slot == i; a server is on idle_ iff its state is kIdle;
+  // Invariants: servers_[i]->index == i; a server is on idle_ iff its state is kIdle;
   // logins_ counts those in kLogin.
   std::vector<std::unique_ptr<PooledServer>> servers_;
   IntrusiveList<PooledServer> idle_;  // front: used last
@@ -206,9 +284,16 @@ class Pool {
   TimePoint retry_at_{};
   Duration retry_delay_{};
   bool stopping_ = false;
+  bool paused_ = false;
+  Share share_;
+  IntrusiveList<Waiter::Untold> untold_;  // front: waits longest
+  // How fast the line moves: a mean of the times between servers given to waiters.
+  TimePoint moved_at_{};
+  Duration pace_{};
+  uint32_t moves_ = 0;  // since the line was empty
   Task serve_ = MemberTask<&Pool::ServeWaiters>(this);
   Timer wait_timer_ = MemberTimer<&Pool::OnWaitDeadline>(this);
-  Timer retry_timer_ = MemberTimer<&Pool::LaunchForWaiters>(this);
+  Timer retry_timer_ = MemberTimer<&Pool::LaunchServers>(this);
   Timer maintenance_ = MemberTimer<&Pool::OnMaintenance>(this);
 };
 

@@ -6,8 +6,10 @@
 //
 // Owner: its Pool. A session reaches it through a Lease and never keeps a pointer beyond it.
 
+#include <array>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +19,7 @@
 #include "pglynx/core/intrusive_list.h"
 #include "pglynx/core/scheduler.h"
 #include "pglynx/core/time.h"
+#include "pglynx/pool/budget.h"
 #include "pglynx/pool/parameters.h"
 #include "pglynx/pool/revertible.h"
 #include "pglynx/pool/snapshot.h"
@@ -121,7 +124,12 @@ class PooledServer : public Deletable, public ListNode<PooledServer> {
   TimePoint idle_since{};
   TimePoint expires = kNever;  // end of its jittered lifetime
   uint64_t client_id = 0;      // who holds it, 0 = nobody
-  size_t slot = 0;             // its place in the pool's table of servers
+  uint64_t replaces = 0;       // the server that is closed when this one is ready, 0 = none
+  bool used = false;           // some client has had it
+  bool retiring = false;       // too old; another is being made in its place
+  std::unique_ptr<Slot> slot;  // its place in the budget; with the socket while that closes
+  std::array<IdlePlace, kLimitKinds> idle_places;
+  size_t index = 0;  // its place in the pool's table of servers
 
  private:
   wire::ReplyTracker tracker_;

@@ -34,6 +34,16 @@ struct PoolRow {
   std::string server_database;
   std::string server_user;  // empty where it is the client's own name
   uint32_t pool_size = 0;
+  uint32_t min_pool_size = 0;
+  uint32_t reserve_pool_size = 0;
+  // Limits; 0 = none. Clients: of the pool's database, of this user in it. Servers: to the
+  // database on its server, of the server's user.
+  uint32_t max_db_clients = 0;
+  uint32_t max_user_clients = 0;
+  uint32_t max_db_connections = 0;
+  uint32_t max_user_connections = 0;
+  bool paused = false;    // PAUSE or KILL: no client gets a server
+  bool disabled = false;  // DISABLE: no new clients
   uint32_t server_lifetime_seconds = 0;
   metrics::PoolStats stats;
   metrics::PoolStats stats_previous;  // one stats period ago
@@ -68,6 +78,17 @@ struct Snapshot {
   uint32_t users = 0;
   uint32_t login_clients = 0;  // connections that have not logged in
   uint32_t max_client_conn = 0;
+  // Bytes held for clients and servers now, and the most that may be; 0 = not known.
+  uint64_t buffered_bytes = 0;
+  uint64_t max_buffered_bytes = 0;
+  // How long the loop's turns took in the last stats period: the longest, and the share of the
+  // time that it was busy, in thousandths.
+  uint64_t loop_lag_max_us = 0;
+  uint32_t loop_busy_permille = 0;
+  // Client and server pairs that were closed because their state made no sense; never expected.
+  uint64_t broken_pairs = 0;
+  bool paused = false;           // PAUSE of all databases
+  bool draining = false;         // DRAIN: no new clients
   uint64_t stats_period_us = 0;  // length of the period behind stats_previous, 0 = none yet
 };
 

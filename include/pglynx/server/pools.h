@@ -10,6 +10,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,6 +18,7 @@
 
 #include "pglynx/backend/server_launcher.h"
 #include "pglynx/config/config.h"
+#include "pglynx/pool/budget.h"
 #include "pglynx/pool/pool.h"
 #include "pglynx/session/user_directory.h"
 
@@ -46,6 +48,22 @@ class Pools {
   // Fails every waiter with `error` and closes every free server.
   void Shutdown(const Error& error);
 
+  // --- the console; `database` as clients ask for it, empty: all ---
+  [[nodiscard]] bool Knows(std::string_view database) const;
+  void Pause(std::string_view database);
+  // False: nothing of it was paused.
+  bool Resume(std::string_view database);
+  void Disable(std::string_view database, bool disabled);
+  // Its clients have been ended.
+  void Kill(std::string_view database);
+  void Reconnect(std::string_view database);
+  // No server is left, or it is paused no more.
+  [[nodiscard]] bool IsPaused(std::string_view database) const;
+  // Those that Reconnect or a reload left to their users are gone.
+  [[nodiscard]] bool AreReplaced(std::string_view database) const;
+  [[nodiscard]] bool all_paused() const { return all_paused_; }
+  [[nodiscard]] std::vector<pool::Pool*> Of(std::string_view database) const;
+
   void FillSnapshot(pool::Snapshot& snapshot, bool with_servers) const;
   // SHOW STATS averages over the time since the last call.
   void StartStatsPeriod();
@@ -64,8 +82,14 @@ class Pools {
 
   World world_;
   const config::Config* config_;
+  pool::Budget budget_;
+  std::map<std::string, pool::DatabaseCount> databases_;  // by the pool's name in the file
   std::map<Key, Entry> pools_;
   std::vector<Entry> removed_;
+  // What the console has said, for pools that are made later.
+  bool all_paused_ = false;
+  std::set<std::string, std::less<>> paused_;
+  std::set<std::string, std::less<>> disabled_;
 };
 
 }  // namespace pglynx::server

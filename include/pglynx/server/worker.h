@@ -54,6 +54,10 @@ class Worker final : public session::SessionHost,
   std::vector<config::ConfigRow> ConfigRows() override;
   Result<std::vector<std::string>> Reload() override;
   void Shutdown(admin::ShutdownMode mode) override;
+  Status Steer(admin::SteerWhat what, std::string_view database) override;
+  bool IsSettled(admin::SteerWhat what, std::string_view database) override;
+  Status KillClient(uint64_t id) override;
+  void Drain(bool on) override;
   std::string_view version() override;
   // --- ConsoleUsers ---
   std::optional<Known> FindConsoleUser(std::string_view name) override;
@@ -61,6 +65,8 @@ class Worker final : public session::SessionHost,
  private:
   void HandleSignals();
   void ApplyGlobalSettings();
+  // Whether the process may open as many files as clients and servers need.
+  void CheckDescriptors();
   void MakeConsoleCredentials();
   void OnShutdownDeadline();
   void OnStatsTick();
@@ -84,6 +90,8 @@ class Worker final : public session::SessionHost,
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   std::vector<std::unique_ptr<net::Listener>> console_listeners_;
   bool stopping_ = false;
+  bool draining_ = false;
+  net::UvEventLoop::Load loop_load_;  // of the last stats period
   TimePoint stats_tick_at_{};
   Timer stop_timer_ = MemberTimer<&Worker::StopNow>(this);
   Timer shutdown_timer_ = MemberTimer<&Worker::OnShutdownDeadline>(this);

@@ -5,7 +5,10 @@
 //
 // Bounds: `max_client_conn` clients that are logged in, judged at the StartupMessage so that
 // the client can read the error; beside them kLoginsSpare connections that have not said
-// what they want (cancels and console clients among them), closed silently above that.
+// what they want (cancels and console clients among them), closed silently above that. Where
+// the process may not open as many files, both are less (SessionWorld). All clients together
+// hold at most `max_buffered_bytes`: from half of it on, those that send more than can be
+// handled are read one after the other; at the limit they are refused (53200).
 
 #include <cstdint>
 #include <functional>
@@ -15,6 +18,7 @@
 #include <unordered_map>
 
 #include "pglynx/core/intrusive_list.h"
+#include "pglynx/core/time.h"
 #include "pglynx/net/event_loop.h"
 #include "pglynx/pool/snapshot.h"
 #include "pglynx/session/session_world.h"
@@ -25,10 +29,25 @@ class ClientLogin;
 class ClientSession;
 struct RelayScratch;
 
+// A client that is not read because all together hold too much: its place in the table's line.
+// Owner: the session; destroying it leaves the line.
+class MemoryWaiter : public ListNode<MemoryWaiter> {
+ public:
+  virtual ~MemoryWaiter() = default;
+  // It may be read again. It has left the line.
+  virtual void OnMemory() = 0;
+  // There has been no room for kMemoryPatience. It has left the line.
+  virtual void OnNoMemory() = 0;
+
+  TimePoint waiting_for_memory_since{};
+};
+
 class SessionTable final : public net::AcceptListener {
  public:
-  // Connections beyond max_client_conn that may be logging in at once.
+  // Connections beyond max_client_conn that may be logging in at once, where files suffice.
   static constexpr size_t kLoginsSpare = 1000;
+  // How long a client waits for others to leave it room in memory.
+  static constexpr Duration kMemoryPatience = std::chrono::seconds(5);
 
   explicit SessionTable(SessionWorld& world);
   ~SessionTable() override;
@@ -38,9 +57,15 @@ class SessionTable final : public net::AcceptListener {
   // A reload or a shutdown: clients of `pool` (all pools if nullptr) end with this FATAL
   // when they are between transactions.
   void EndWhenIdle(const pool::Pool* pool, const Error& error);
-  void EndNow(const Error& error);
+  // Clients of `pool` (all pools if nullptr) end at once.
+  void EndNow(const pool::Pool* pool, const Error& error);
+  // Ends one client by its id. False: there is none.
+  bool EndClient(uint64_t id, const Error& error);
   // No new logins: they are told this error.
   void RefuseLogins(Error error) { refusal_ = std::make_unique<Error>(std::move(error)); }
+  void AllowLogins() { refusal_.reset(); }
+  // The settings of pools have changed: timeouts hold from now on.
+  void OnSettings();
 
   void FillSnapshot(pool::Snapshot& snapshot, bool with_clients) const;
   [[nodiscard]] size_t client_count() const { return sessions_.size(); }
@@ -49,6 +74,12 @@ class SessionTable final : public net::AcceptListener {
 
   // --- for logins and sessions ---
   SessionWorld& world() { return world_; }
+  // Whether so many bytes more may be held, and whether it is time to hold back.
+  [[nodiscard]] bool MayHold(size_t bytes) const;
+  [[nodiscard]] bool MemoryIsScarce() const;
+  // Joins the line; called back in a later turn.
+  void WaitForMemory(MemoryWaiter& waiter);
+  void CountBrokenPair() { ++broken_pairs_; }
   RelayScratch& scratch() { return *scratch_; }
   // Set by RefuseLogins; nullptr before.
   [[nodiscard]] const Error* closing() const { return refusal_.get(); }
@@ -73,6 +104,8 @@ class SessionTable final : public net::AcceptListener {
 
  private:
   void OnTrim();
+  void OnMemoryTick();
+  [[nodiscard]] uint32_t ClientsMax() const;
   template <typename Action>
   void ForEachSession(const Action& action);
 
@@ -86,6 +119,9 @@ class SessionTable final : public net::AcceptListener {
   uint32_t started_logins_ = 0;
   std::function<void()> on_empty_;
   size_t ended_since_trim_ = 0;
+  IntrusiveList<MemoryWaiter> memory_line_;  // front: waits longest
+  uint64_t broken_pairs_ = 0;
+  Timer memory_timer_ = MemberTimer<&SessionTable::OnMemoryTick>(this);
   Timer trim_timer_ = MemberTimer<&SessionTable::OnTrim>(this);
 };
 

@@ -41,6 +41,10 @@ struct SessionWorld {
   pool::IdSource& ids;
   const config::Config* config;  // in force; replaced at a reload, never null
   UserDirectory users;
+  // Clients that fit under the limit on open files, and connections that may be logging in
+  // beside them.
+  uint32_t clients_that_fit = UINT32_MAX;
+  uint32_t logins_spare = 1000;
 };
 
 }  // namespace pglynx::session

@@ -17,8 +17,10 @@
 //
 // Bound: kOutstandingMax requests; the relay stops reading a client before that.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "pglynx/core/sabotage.h"
@@ -123,6 +125,10 @@ class ReplyTracker {
   // The connection can no longer be trusted, for a reason seen elsewhere.
   void Doubt() { doubtful_ = true; }
 
+  // The last requests and replies, oldest first, for the log of what should not have happened:
+  // "Query> <T <C <Z". Types alone, no data.
+  [[nodiscard]] std::string LastEvents() const;
+
  private:
   Verdict OnReady(char status);
   Verdict OnError();
@@ -135,6 +141,13 @@ class ReplyTracker {
   }
   void Pop();
   void StrikeOutToSync();
+
+  // A Request (kRequestEvent set) or the type of a reply.
+  void Note(uint8_t event) { events_[event_count_++ % kEventsKept] = event; }
+  static constexpr size_t kEventsKept = 16;
+  static constexpr uint8_t kRequestEvent = 0x80;
+  std::array<uint8_t, kEventsKept> events_{};
+  uint32_t event_count_ = 0;
 
   // Requests not answered yet are queue_[first_ ..]; the vector is reset when it runs empty,
   // so that a connection between requests holds only its first small block.

@@ -4,8 +4,8 @@
 // whether the connection survives. Codes follow "PostgreSQL Error Codes" in the
 // manual. Classes 08 and 57P make drivers drop the connection and are therefore never used
 // for a refusal by a rule or a limit that leaves it usable. One exception: a server that
-// cannot be reached is 08001, though the session lives; a driver that reconnects is told the
-// cause at its login.
+// cannot be reached, or is not ready, is 08001, though the session lives; a driver that
+// reconnects is told the cause at its login.
 
 #include <cstdint>
 #include <string_view>

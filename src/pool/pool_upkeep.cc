@@ -1,0 +1,149 @@
+// Time and orders: servers that are old, idle for long or replaced; pause, reload and the end.
+
+#include <algorithm>
+
+#include "pglynx/core/check.h"
+#include "pglynx/pool/pool.h"
+
+namespace pglynx::pool {
+namespace {
+
+// How long a server goes on in place of the one that is to replace it and is connecting.
+constexpr Duration kReplaceGrace = std::chrono::seconds(10);
+
+}  // namespace
+
+void Pool::Apply(PoolSettings settings) {
+  settings_ = std::move(settings);
+  share_.Join(settings_.limited, settings_.limits);
+  for (PooledServer* server = idle_.front(); server != nullptr; server = idle_.Next(*server)) {
+    Budget::NoteUsed(*server);
+    world_.budget.NoteIdle(*server);  // where a limit is new
+  }
+  while (share_.IsOver() && !idle_.empty()) idle_.front()->Close();
+  ArmWaitTimer();
+  world_.loop.Arm(maintenance_, world_.loop.Now());
+  world_.loop.Post(serve_);
+}
+
+void Pool::ReplaceServers() {
+  canonical_.clear();
+  welcome_.reset();
+  last_failure_.reset();
+  retry_delay_ = Duration::zero();
+  for (const std::unique_ptr<PooledServer>& server : servers_) server->close_needed = true;
+  while (PooledServer* server = idle_.front()) server->Close();
+  world_.loop.Post(serve_);
+}
+
+void Pool::Shutdown(const Error& error) {
+  stopping_ = true;
+  share_.LeaveLine();
+  FailWaiters(error);
+  for (const std::unique_ptr<PooledServer>& server : servers_) server->close_needed = true;
+  while (PooledServer* server = idle_.front()) server->Close();
+}
+
+void Pool::Pause() {
+  paused_ = true;
+  share_.LeaveLine();
+  while (PooledServer* server = idle_.front()) server->Close();
+}
+
+void Pool::Resume() {
+  paused_ = false;
+  world_.loop.Post(serve_);
+}
+
+void Pool::Kill() {
+  Pause();
+  // Each Close() takes the server out of the table.
+  while (!servers_.empty()) servers_.back()->Close();
+}
+
+size_t Pool::close_needed_count() const {
+  return static_cast<size_t>(std::count_if(
+      servers_.begin(), servers_.end(), [](const auto& server) { return server->close_needed; }));
+}
+
+// An idle server at the end of its lifetime. One that nobody has used is not missed.
+void Pool::Retire(PooledServer& server) {
+  const bool needed = server.used || servers_.size() <= MinServers();
+  const bool can_connect =
+      needed && !stopping_ && !paused_ && !last_failure_.has_value() && !server.close_needed;
+  const TimePoint now = world_.loop.Now();
+  if (can_connect && !server.retiring && servers_.size() < settings_.pool_size &&
+      !share_.MustWait()) {
+    server.retiring = true;
+    server.expires = now + kReplaceGrace;
+    LaunchOne(server.id());
+    return;
+  }
+  server.Close();
+  if (can_connect) LaunchSpare();
+}
+
+// In place of one that has just been closed for its age, where no client waits for it.
+void Pool::LaunchSpare() {
+  const bool may = !stopping_ && !paused_ && !last_failure_.has_value() &&
+                   servers_.size() < settings_.pool_size && logins_ == 0 && !share_.MustWait();
+  if (may) LaunchOne(0);
+}
+
+void Pool::FinishReplacement(uint64_t old_id) {
+  for (const std::unique_ptr<PooledServer>& server : servers_) {
+    if (server->id() != old_id) continue;
+    server->close_needed = true;
+    if (server->state == ServerState::kIdle) server->Close();
+    return;
+  }
+}
+
+// Closes what has been idle or alive for too long, and what is too many since a reload.
+void Pool::OnMaintenance() {
+  const TimePoint now = world_.loop.Now();
+  PooledServer* next = nullptr;
+  for (PooledServer* server = idle_.front(); server != nullptr; server = next) {
+    next = idle_.Next(*server);
+    const bool idle_too_long = servers_.size() > MinServers() &&
+                               DeadlineAfter(server->idle_since, settings_.idle_timeout) <= now;
+    if (servers_.size() > settings_.pool_size || idle_too_long || server->close_needed) {
+      server->Close();
+    } else if (Expired(*server)) {
+      Retire(*server);
+    }
+  }
+  LaunchServers();
+  ArmMaintenance();
+}
+
+void Pool::ArmMaintenance() {
+  const TimePoint now = world_.loop.Now();
+  TimePoint next = kNever;
+  for (const PooledServer* server = idle_.front(); server != nullptr;
+       server = idle_.Next(*server)) {
+    const TimePoint idle_end = DeadlineAfter(server->idle_since, settings_.idle_timeout);
+    next = std::min(next, server->expires);
+    // Kept for min_pool_size: looked at again when that may have changed.
+    if (idle_end > now) next = std::min(next, idle_end);
+  }
+  // The budget did not allow what min_pool_size asks for.
+  if (servers_.size() < MinServers() && !paused_ && !stopping_ &&
+      settings_.server_retry_max > Duration::zero()) {
+    next = std::min(next, now + settings_.server_retry_max);
+  }
+  world_.loop.Arm(maintenance_, next);
+}
+
+const Parameter* Pool::FindCanonical(std::string_view name, std::string_view value) const {
+  const std::string key = LowerCase(name) + '\0' + std::string(value);
+  const auto found = canonical_.find(key);
+  return found == canonical_.end() ? nullptr : &found->second;
+}
+
+void Pool::LearnCanonical(std::string_view name, std::string_view value, Parameter canonical) {
+  if (canonical_.size() >= kCanonicalValuesMax) canonical_.erase(canonical_.begin());
+  canonical_[LowerCase(name) + '\0' + std::string(value)] = std::move(canonical);
+}
+
+}  // namespace pglynx::pool
