@@ -151,7 +151,8 @@ void ServerConnection::OnLoggedIn() {
     }
   }
   memory().parameters = welcome.defaults;
-  pool_.SetWelcome(std::move(welcome));
+  // One that is to be replaced may be at another server than those to come.
+  if (!close_needed) pool_.SetWelcome(std::move(welcome));
   pid_ = handshake_->pid();
   cancel_secret_ = handshake_->cancel_secret();
   handshake_.reset();

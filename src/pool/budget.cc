@@ -274,6 +274,9 @@ void Budget::CheckInvariants() const {
     used += account->used;
     for (const auto& [since, number, share] : account->line) {
       PGLYNX_CHECK(share->line_ == account.get() && share->since_ == since);
+      // Whoever could connect has been told, or will be at once.
+      PGLYNX_CHECK(share->Full() != nullptr || share->pool_.UncoveredWait() == kNever ||
+                   std::find(to_serve_.begin(), to_serve_.end(), account.get()) != to_serve_.end());
     }
   }
   PGLYNX_CHECK(in_line == in_line_);

@@ -262,6 +262,8 @@ void Pool::LaunchServers() {
     }
     LaunchOne(0);
   }
+  // A server has gone, or others are first in line now: the reserve opens at another time.
+  if (settings_.reserve_pool_size > 0 && !waiters_.empty()) ArmWaitTimer();
 }
 
 void Pool::LaunchOne(uint64_t replaces) {

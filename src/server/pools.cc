@@ -189,6 +189,13 @@ void Pools::StartStatsPeriod() {
   for (auto& [key, entry] : pools_) entry.pool->stats_previous = entry.pool->stats();
 }
 
+uint64_t Pools::client_count() const {
+  uint64_t count = 0;
+  for (const auto& [key, entry] : pools_) count += entry.pool->clients;
+  for (const Entry& entry : removed_) count += entry.pool->clients;
+  return count;
+}
+
 void Pools::CheckInvariants() const {
   for (const auto& [key, entry] : pools_) entry.pool->CheckInvariants();
   for (const Entry& entry : removed_) entry.pool->CheckInvariants();

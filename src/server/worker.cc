@@ -7,6 +7,7 @@
 #include "pglynx/config/diff.h"
 #include "pglynx/config/load.h"
 #include "pglynx/core/check.h"
+#include "pglynx/server/steering.h"
 #include "pglynx/server/systemd.h"
 #include "pglynx/server/version.h"
 #include "server/descriptors.h"
@@ -277,48 +278,11 @@ std::vector<config::ConfigRow> Worker::ConfigRows() {
 }
 
 Status Worker::Steer(admin::SteerWhat what, std::string_view database) {
-  if (!pools_.Knows(database)) {
-    return Error{ErrorCode::kUnknownDatabase, fmt::format("no such database: {}", database)};
-  }
-  const std::string of = database.empty() ? "all databases" : fmt::format("database {}", database);
-  switch (what) {
-    case admin::SteerWhat::kPause:
-      log_.Info("PAUSE of " + of);
-      pools_.Pause(database);
-      break;
-    case admin::SteerWhat::kResume:
-      if (!pools_.Resume(database)) {
-        return Error{ErrorCode::kNotInPrerequisiteState, of + " is not paused"};
-      }
-      log_.Info("RESUME of " + of);
-      break;
-    case admin::SteerWhat::kDisable:
-    case admin::SteerWhat::kEnable:
-      pools_.Disable(database, what == admin::SteerWhat::kDisable);
-      log_.Info(
-          fmt::format("{} of {}", what == admin::SteerWhat::kDisable ? "DISABLE" : "ENABLE", of));
-      break;
-    case admin::SteerWhat::kKill: {
-      log_.Info("KILL of " + of);
-      const Error killed = {ErrorCode::kAdminShutdown,
-                            "terminating connection due to administrator command: KILL of " + of};
-      for (const pool::Pool* pool : pools_.Of(database)) sessions_->EndNow(pool, killed);
-      pools_.Kill(database);
-      break;
-    }
-    case admin::SteerWhat::kReconnect:
-      log_.Info("RECONNECT of " + of);
-      pools_.Reconnect(database);
-      break;
-    case admin::SteerWhat::kWaitClose:
-      break;
-  }
-  return Ok();
+  return server::Steer({pools_, *sessions_, log_}, what, database);
 }
 
 bool Worker::IsSettled(admin::SteerWhat what, std::string_view database) {
-  if (what == admin::SteerWhat::kPause) return pools_.IsPaused(database);
-  return what != admin::SteerWhat::kWaitClose || pools_.AreReplaced(database);
+  return server::IsSettled(pools_, what, database);
 }
 
 Status Worker::KillClient(uint64_t id) {

@@ -231,6 +231,10 @@ void ClientLogin::Complete() {
     Fatal(*refusal);
     return;
   }
+  if (!pool_->welcome().has_value()) {  // RECONNECT, or a reload, while a server was asked
+    ContinueWithSettings();
+    return;
+  }
   const pool::Welcome& welcome = *pool_->welcome();
   pool::ParameterRef wanted = welcome.defaults;
   for (const wire::StartupParameter& setting : settings_) {

@@ -123,6 +123,29 @@ TEST_CASE("clients that cannot be served within query_wait_timeout are refused a
   CHECK(timed_out * 20 < refused);
 }
 
+TEST_CASE("the reserve opens in time for whoever is first in line by then") {
+  PoolSettings settings = FakePool::Settings();
+  settings.pool_size = 1;
+  settings.query_wait_timeout = seconds(60);
+  settings.reserve_pool_size = 1;
+  settings.reserve_pool_timeout = seconds(2);
+  Fixture world(settings);
+  world.Ask();
+  world.launcher.LogIn();
+  FakeWaiter& first = world.Ask();
+  world.loop.Pass(seconds(1));
+  world.Ask();
+  world.loop.Pass(seconds(1));
+  REQUIRE(world.pool.server_count() == 2);
+  world.launcher.LogIn();
+  REQUIRE(first.has_lease());
+  first.Lose("gone");
+  world.loop.EndTurn();
+  CHECK(world.pool.server_count() == 1);  // the second has waited for a second only
+  world.loop.Pass(seconds(1));
+  CHECK(world.pool.server_count() == 2);
+}
+
 TEST_CASE("a long line that moves fast enough refuses nobody") {
   PoolSettings settings = FakePool::Settings();
   settings.pool_size = 1;

@@ -1,8 +1,11 @@
 #include "sim/sim_pooler.h"
 
 #include <algorithm>
+#include <vector>
 
 #include <fmt/format.h>
+
+#include "pglynx/server/steering.h"
 
 namespace pglynx::sim {
 namespace {
@@ -43,17 +46,39 @@ SimPooler::~SimPooler() {
 }
 
 void SimPooler::Reload(config::Config config) {
-  for (const config::Pool& pool_config : config_->pools) {
-    for (const config::PoolUser& user : pool_config.users) {
-      pool::Pool& pool = this->pool(pool_config.name, user.username);
-      surplus_[&pool] = pool.server_count();
-    }
-  }
+  for (const auto& [what, counted] : CountAll()) surplus_[what] = counted.now;
   reloaded_at_ = world_.loop.Now();
   const auto previous = std::exchange(config_, std::make_unique<config::Config>(std::move(config)));
   session_world_.config = config_.get();
   session_world_.users = session::UserDirectory(*config_, session_world_.users);
   pools_.Apply(*config_, *sessions_);
+}
+
+void SimPooler::Steer(admin::SteerWhat what, std::string_view database) {
+  // RESUME of what has been resumed, or has gone, is an error that nobody here asks about.
+  static_cast<void>(server::Steer({pools_, *sessions_, world_.log}, what, database));
+}
+
+void SimPooler::KillSomeClient(uint64_t choice) {
+  pool::Snapshot snapshot;
+  sessions_->FillSnapshot(snapshot, true);
+  if (snapshot.clients.empty()) return;
+  std::vector<uint64_t> ids;
+  for (const pool::ConnectionRow& row : snapshot.clients) ids.push_back(row.id);
+  std::sort(ids.begin(), ids.end());
+  sessions_->EndClient(ids[choice % ids.size()], kShutdownError);
+}
+
+void SimPooler::Drain(bool on) {
+  if (on) {
+    sessions_->RefuseLogins({ErrorCode::kCannotConnectNow, "pglynx is draining"});
+  } else {
+    sessions_->AllowLogins();
+  }
+}
+
+void SimPooler::EndNow() {
+  sessions_->EndNow(nullptr, kShutdownError);
 }
 
 void SimPooler::Stop() {
@@ -81,25 +106,55 @@ void SimPooler::OpenConsole(std::unique_ptr<net::Stream> stream, std::string) {
   stream->Close();
 }
 
-void SimPooler::CheckInvariants() {
-  pools_.CheckInvariants();
-  Violations& violations = world_.violations;
-  const uint32_t clients_max = config_->general.max_client_conn;
-  if (sessions_->client_count() > clients_max) {
-    violations.Report("I3", fmt::format("{} clients are logged in, max_client_conn = {}",
-                                        sessions_->client_count(), clients_max));
+std::map<std::string, SimPooler::Counted> SimPooler::CountAll() {
+  std::map<std::string, Counted> counted;
+  counted["clients"] = {sessions_->client_count(), config_->general.max_client_conn};
+  for (const config::Pool& pool_config : config_->pools) {
+    const config::ServerTarget& server = pool_config.server;
+    Counted& on_server = counted[fmt::format("connections to {}:{}", server.host, server.port)];
+    on_server.most = std::max<size_t>(on_server.most, server.max_connections);
+    Counted& of_database = counted["connections to database " + pool_config.name];
+    of_database.most = pool_config.max_db_connections;
+    Counted& clients = counted["clients of database " + pool_config.name];
+    clients.most = pool_config.max_client_conn;
+    for (const config::PoolUser& user : pool_config.users) {
+      const pool::Pool& pool = this->pool(pool_config.name, user.username);
+      on_server.now += pool.server_count();
+      of_database.now += pool.server_count();
+      clients.now += pool.clients;
+      Counted& of_user = counted["connections of user " + user.username];
+      of_user.now += pool.server_count();
+      of_user.most = config_->general.max_user_connections;
+      counted["clients of " + pool.Name()] = {pool.clients, user.max_client_conn};
+      counted["servers of " + pool.Name()] = {pool.server_count(),
+                                              size_t{user.pool_size} + user.reserve_pool_size};
+    }
   }
-  uint64_t clients = 0;
+  return counted;
+}
+
+void SimPooler::CheckLimits() {
+  for (const auto& [what, counted] : CountAll()) {
+    size_t& surplus = surplus_[what];
+    surplus = std::min(surplus, counted.now);
+    if (counted.most == 0 || counted.now <= std::max(counted.most, surplus)) continue;
+    world_.violations.Report(
+        "I3", fmt::format("{}: {}, the limit is {}", what, counted.now, counted.most));
+  }
+  // One read of each stream may be more than was asked about.
+  constexpr uint64_t kSlack = uint64_t{512} * 1024;
+  const uint64_t held = world_.loop.blocks().taken_bytes();
+  if (held > config_->general.max_buffered_bytes + kSlack) {
+    world_.violations.Report("I3", fmt::format("{} bytes are held, max_buffered_bytes = {}", held,
+                                               config_->general.max_buffered_bytes));
+  }
+}
+
+void SimPooler::CheckWaits() {
+  Violations& violations = world_.violations;
   for (const config::Pool& pool_config : config_->pools) {
     for (const config::PoolUser& user : pool_config.users) {
-      pool::Pool& pool = this->pool(pool_config.name, user.username);
-      clients += pool.clients;
-      const size_t servers_max = std::max(size_t{user.pool_size}, surplus_[&pool]);
-      surplus_[&pool] = std::min(surplus_[&pool], pool.server_count());
-      if (pool.server_count() > servers_max) {
-        violations.Report("I3", fmt::format("pool {} has {} servers, pool_size = {}", pool.Name(),
-                                            pool.server_count(), user.pool_size));
-      }
+      const pool::Pool& pool = this->pool(pool_config.name, user.username);
       pool::PoolRow row;
       pool.FillRow(row);
       if (row.maxwait_us > static_cast<uint64_t>(user.query_wait_timeout.count()) &&
@@ -119,9 +174,15 @@ void SimPooler::CheckInvariants() {
       }
     }
   }
-  if (clients != sessions_->client_count()) {
-    violations.Report("I7", fmt::format("the pools count {} clients, the table has {}", clients,
-                                        sessions_->client_count()));
+}
+
+void SimPooler::CheckInvariants() {
+  pools_.CheckInvariants();
+  CheckLimits();
+  CheckWaits();
+  if (pools_.client_count() != sessions_->client_count()) {
+    world_.violations.Report("I7", fmt::format("the pools count {} clients, the table has {}",
+                                               pools_.client_count(), sessions_->client_count()));
   }
 }
 
@@ -147,7 +208,8 @@ void SimPooler::CheckDrained() {
     violations.Report("I8", fmt::format("{} cancels are left", cancels_.size()));
   }
   for (const pool::PoolRow& row : snapshot.pools) {
-    const uint32_t busy = row.cl_waiting + row.sv_active + row.sv_tested + row.sv_login +
+    const uint32_t logins = row.min_pool_size > 0 ? 0 : row.sv_login;  // that many are kept
+    const uint32_t busy = row.cl_waiting + row.sv_active + row.sv_tested + logins +
                           row.sv_being_canceled + row.sv_active_cancel;
     if (busy == 0) continue;
     violations.Report(

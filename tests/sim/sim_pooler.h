@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "pglynx/admin/command.h"
 #include "pglynx/backend/cancel.h"
 #include "pglynx/backend/server_launcher.h"
 #include "pglynx/config/config.h"
@@ -42,6 +43,14 @@ class SimPooler final : public session::SessionHost {
   void Reload(config::Config config);
   // As SIGTERM does: no new clients, those that are here end between transactions.
   void Stop();
+  // As a command of the console does.
+  void Steer(admin::SteerWhat what, std::string_view database);
+  // As KILL_CLIENT does to one of the clients, whichever `choice` picks.
+  void KillSomeClient(uint64_t choice);
+  // DRAIN and UNDRAIN.
+  void Drain(bool on);
+  // The end of shutdown_timeout.
+  void EndNow();
   // What Worker does at its statistics tick.
   void Tick();
 
@@ -72,8 +81,17 @@ class SimPooler final : public session::SessionHost {
   session::SessionWorld session_world_;
   std::unique_ptr<session::SessionTable> sessions_;
   std::unique_ptr<net::Listener> listener_;
-  // Servers that a pool may have although a reload made it smaller: those that it had.
-  std::map<const pool::Pool*, size_t> surplus_;
+  // What is limited and how many there are now, by what a person is told.
+  struct Counted {
+    size_t now = 0;
+    size_t most = 0;  // 0: no limit
+  };
+  [[nodiscard]] std::map<std::string, Counted> CountAll();
+  void CheckLimits();
+  void CheckWaits();
+
+  // What there may be although a reload lowered the limit: what there was.
+  std::map<std::string, size_t> surplus_;
   TimePoint reloaded_at_ = TimePoint::min();
 };
 

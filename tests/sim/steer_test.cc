@@ -53,6 +53,23 @@ TEST_CASE("PAUSE lets transactions finish, holds the others, and RESUME goes on"
   RequireClean(sim);
 }
 
+// Swarm, profile limits, seed 294: the welcome of the old servers was read though it was gone.
+TEST_CASE("RECONNECT in the middle of a login that asks the server holds it up and no more") {
+  for (int64_t after_us = 0; after_us < 4000; after_us += 50) {
+    Simulation sim(7, OnePool{.pool_size = 1});
+    FakeClient& first = sim.NewClient();
+    first.Query({Echo()});
+    REQUIRE(sim.Settle());
+    FakeClient& client = sim.NewClient({.settings = {{"application_name", "new"}}});
+    client.Query({Show("application_name")});
+    sim.RunFor(Duration(after_us));
+    sim.pooler().pools().Reconnect("app");
+    REQUIRE(sim.Settle());
+    CHECK(client.statements_done() == 1);
+    RequireClean(sim);
+  }
+}
+
 TEST_CASE("RECONNECT replaces servers between transactions and nobody notices") {
   Simulation sim(2, OnePool{.pool_size = 2});
   FakeClient& busy = sim.NewClient();

@@ -8,7 +8,10 @@
 #include <fmt/format.h>
 
 #include "sim/bot.h"
+#include "sim/operator.h"
+#include "sim/random_limits.h"
 #include "sim/simulation.h"
+#include "sim/strangers.h"
 
 namespace pglynx::sim {
 namespace {
@@ -16,12 +19,15 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr std::array<std::string_view, 4> kProfiles = {"none", "network", "servers", "all"};
+constexpr std::array<std::string_view, 6> kProfiles = {"none", "network", "servers",
+                                                       "all",  "limits",  "hard"};
 // Nobody may be left without an answer for longer, where servers neither hang nor vanish: the
 // wait for a server and the longest statement fit in it many times.
 constexpr Duration kAnswerMax = seconds(90);
 constexpr std::array<uint32_t, 4> kCacheSizes = {0, 1, 3, 200};
 constexpr Duration kWorldTick = milliseconds(200);
+// How long clients may take to end by themselves when the pooler stops.
+constexpr Duration kShutdownTimeout = seconds(5);
 
 class Swarm {
  public:
@@ -46,6 +52,9 @@ class Swarm {
     const bool broken = !sim_->violations().empty();
     if (broken || options_.describe) Describe();
     sim_->loop().Unschedule(tick_);
+    if (operator_ != nullptr) operator_->UndoAll();
+    if (strangers_ != nullptr) strangers_->LeaveAll();
+    if (stops_ && !broken) StopPooler();
     for (const auto& bot : bots_) Count(bot->client());
     bots_.clear();
     if (!broken) sim_->Drain();
@@ -58,8 +67,20 @@ class Swarm {
   void ChooseProfile() {
     profile_ = options_.faults;
     if (profile_.empty()) profile_ = kProfiles[setup_.Below(kProfiles.size())];
-    network_faults_ = profile_ == "network" || profile_ == "all";
-    server_faults_ = profile_ == "servers" || profile_ == "all";
+    limits_ = profile_ == "limits" || profile_ == "hard";
+    network_faults_ = profile_ == "network" || profile_ == "all" || profile_ == "hard";
+    server_faults_ = profile_ == "servers" || profile_ == "all" || profile_ == "hard";
+    stops_ = limits_ && setup_.Chance(0.3);
+  }
+
+  // As SIGTERM and shutdown_timeout do, while the bots go on.
+  void StopPooler() {
+    sim_->pooler().Stop();
+    const TimePoint end = sim_->Now() + kShutdownTimeout;
+    while (sim_->loop().NextMoment() <= end) sim_->Turn();
+    sim_->pooler().EndNow();
+    if (sim_->pooler().sessions().client_count() == 0) return;
+    sim_->violations().Report("I8", "clients are left behind the end of shutdown_timeout");
   }
 
   void MakeWorld() {
@@ -75,6 +96,7 @@ class Swarm {
     const uint64_t pools = setup_.Between(1, 3);
     const uint64_t servers = setup_.Between(1, pools);
     for (uint64_t i = 0; i < pools; ++i) config.pools.push_back(RandomPool(i, i % servers));
+    if (limits_) AddRandomLimits(setup_, config);
     result_.topology = fmt::format("profile {}, {} pools, {} servers", profile_, pools, servers);
     for (const config::Pool& pool : config.pools) {
       result_.topology += fmt::format(
@@ -87,7 +109,12 @@ class Swarm {
     result_.topology += fmt::format(", {} clients, max_client_conn {}", clients_max_,
                                     config.general.max_client_conn);
     const auto method = static_cast<PostgresUser::Method>(setup_.Below(3));
+    config_ = config;
     sim_ = std::make_unique<Simulation>(options_.seed, std::move(config), servers, method);
+    if (!limits_) return;
+    const bool trusts = config_.auth.method == config::AuthMethod::kTrust;
+    operator_ = std::make_unique<Operator>(*sim_, Some(0.3));
+    strangers_ = std::make_unique<Strangers>(*sim_, databases_, trusts);
   }
 
   config::Pool RandomPool(uint64_t index, uint64_t server) {
@@ -170,6 +197,8 @@ class Swarm {
     }
     if (sim_->dice().Chance(0.02)) sim_->pooler().Tick();
     if (sim_->dice().Chance(reload_)) Reload();
+    if (operator_ != nullptr) operator_->Tick();
+    if (strangers_ != nullptr) strangers_->Tick();
     tick_ = sim_->loop().Schedule(sim_->loop().Now() + kWorldTick, [this] { WorldTick(); });
   }
 
@@ -203,6 +232,7 @@ class Swarm {
       options.tolerated.insert({"08001", "08006", "57P01", "57P03"});
       options.tolerated.emplace(kSimulatedFailure);
     }
+    if (limits_) TolerateLimits(options);
     if (sim_->pooler().config().general.max_client_statements < 10) {
       options.tolerated.insert("53400");  // max_client_statements
     }
@@ -218,6 +248,15 @@ class Swarm {
     ++result_.clients;
     FakeClient& client = sim_->NewClient(std::move(options));
     bots_.push_back(std::make_unique<Bot>(sim_->loop(), sim_->dice(), habits_, client));
+  }
+
+  void TolerateLimits(ClientOptions& options) {
+    options.may_be_cut_off = true;
+    // What the operator does: KILL, DRAIN and DISABLE, a database that is gone.
+    options.tolerated.insert({"57P01", "57P03", "3D000", "28P01", "28000"});
+    for (const config::Pool& pool : config_.pools) {
+      if (pool.name == options.database) options.tolerated.merge(ErrorsOfLimits(config_, pool));
+    }
   }
 
   void Count(const FakeClient& client) {
@@ -249,13 +288,18 @@ class Swarm {
   std::string profile_;
   bool network_faults_ = false;
   bool server_faults_ = false;
+  bool limits_ = false;
+  bool stops_ = false;
   double restart_ = 0;
   double reload_ = 0;
   size_t clients_max_ = 0;
   std::vector<std::string> databases_;
+  config::Config config_;  // as it was at the beginning
   BotHabits habits_;
   SwarmResult result_;
   std::unique_ptr<Simulation> sim_;
+  std::unique_ptr<Operator> operator_;
+  std::unique_ptr<Strangers> strangers_;
   std::vector<std::unique_ptr<Bot>> bots_;
   SimLoop::Ticket tick_;
 };

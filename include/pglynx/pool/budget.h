@@ -87,6 +87,7 @@ class Share {
   // Joins the line of the account that MustWait found; where it stands already, nothing.
   void StandInLine();
   void LeaveLine();
+  [[nodiscard]] bool in_line() const { return line_ != nullptr; }
   // More connections exist than a limit of this pool, which was lowered, allows.
   [[nodiscard]] bool IsOver() const;
   // "max_db_connections = 40 is reached for database app at 10.0.0.1:5432", or empty.

@@ -68,6 +68,8 @@ class Pools {
   // SHOW STATS averages over the time since the last call.
   void StartStatsPeriod();
   [[nodiscard]] size_t size() const { return pools_.size(); }
+  // Logged in, those of pools that a reload has removed among them.
+  [[nodiscard]] uint64_t client_count() const;
   void CheckInvariants() const;
 
  private:
