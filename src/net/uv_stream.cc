@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -66,7 +67,11 @@ class UvStream::Handle final : public LingeringStream {
   void Resume() {
     PGLYNX_CHECK(pauses_ > 0);
     --pauses_;
-    UpdatePoll();
+    if (broken_) {
+      loop_.Post(broken_task_);  // the rest of what came before
+    } else {
+      UpdatePoll();
+    }
   }
 
   // Closes the descriptor now; libuv frees the handle a turn later.
@@ -149,10 +154,29 @@ class UvStream::Handle final : public LingeringStream {
     broken_ = true;
     error_number_ = error_number;
     out_.Clear();
+    StopPolling();
     loop_.Post(broken_task_);
   }
 
-  void OnBroken() { Die(); }
+  void StopPolling() {
+    if (polled_ != 0) uv_poll_stop(&poll_);
+    polled_ = 0;
+  }
+
+  // What came before the end is still there to be read: an ErrorResponse that says why, for one.
+  // Whoever pauses on the way gets the rest at Resume; one that is paused already gets no more, so
+  // that it is not kept waiting for a peer that has gone.
+  void OnBroken() {
+    if (listener_ != nullptr && std::exchange(tell_drained_, false)) listener_->OnDrained();
+    if (pauses_ > 0 && reading_rest_) return;
+    ssize_t got = 1;
+    while (descriptor_ >= 0 && listener_ != nullptr && pauses_ == 0 && got > 0) {
+      reading_rest_ = true;
+      got = recv(descriptor_, loop_.read_block.data(), loop_.read_block.size(), MSG_DONTWAIT);
+      if (got > 0) listener_->OnData({loop_.read_block.data(), static_cast<size_t>(got)});
+    }
+    if (descriptor_ >= 0 && (pauses_ == 0 || !reading_rest_)) Die();
+  }
 
   // Tells the listener the end and closes.
   void Die() {
@@ -189,10 +213,22 @@ class UvStream::Handle final : public LingeringStream {
     }
   }
 
+  // libuv (uv__poll_io in src/unix/poll.c) says UV_EBADF and stops polling where the kernel says
+  // POLLERR, though there may be something to read; the socket knows the cause.
+  void OnPollError() {
+    polled_ = 0;
+    socklen_t length = sizeof error_number_;
+    if (getsockopt(descriptor_, SOL_SOCKET, SO_ERROR, &error_number_, &length) != 0) {
+      error_number_ = errno;
+    }
+    broken_ = true;
+    out_.Clear();
+    OnBroken();
+  }
+
   void OnEvents(int status, int events) {
     if (status < 0) {
-      error_number_ = -status;
-      Die();
+      OnPollError();
       return;
     }
     if ((events & UV_WRITABLE) != 0 && !out_.empty()) Flush();
@@ -205,13 +241,13 @@ class UvStream::Handle final : public LingeringStream {
       if (sent < 0) {
         if (errno == EINTR) continue;
         if (errno == EAGAIN || errno == EWOULDBLOCK) break;
-        error_number_ = errno;
-        Die();
+        Break(errno);
         return;
       }
       out_.Consume(static_cast<size_t>(sent));
     }
     UpdatePoll();
+    if (broken_) return;
     if (finishing_ && out_.empty()) shutdown(descriptor_, SHUT_WR);
     if (tell_drained_ && out_.size() <= Stream::kLowWatermark) {
       tell_drained_ = false;
@@ -237,7 +273,7 @@ class UvStream::Handle final : public LingeringStream {
   }
 
   void UpdatePoll() {
-    if (descriptor_ < 0) return;
+    if (descriptor_ < 0 || broken_) return;
     int wanted = 0;
     if (pauses_ == 0 && (listener_ != nullptr || finishing_)) wanted |= UV_READABLE;
     if (!out_.empty()) wanted |= UV_WRITABLE;
@@ -267,6 +303,7 @@ class UvStream::Handle final : public LingeringStream {
   int error_number_ = 0;
   uint16_t pauses_ = 0;
   bool broken_ = false;
+  bool reading_rest_ = false;  // broken, and what came before is being delivered
   bool finishing_ = false;
   bool tell_drained_ = false;
 };

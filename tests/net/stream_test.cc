@@ -38,11 +38,25 @@ class RawClient {
     REQUIRE(connect(descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
     REQUIRE(send(descriptor_, "x", 1, MSG_NOSIGNAL) == 1);
   }
-  ~RawClient() { close(descriptor_); }
+  ~RawClient() { Close(); }
   RawClient(const RawClient&) = delete;
   RawClient& operator=(const RawClient&) = delete;
 
+  // As a server does that says why and goes, with unread bytes of its peer: the peer gets both,
+  // the words and a reset.
+  void SayAndReset(const std::string& words) {
+    REQUIRE(send(descriptor_, words.data(), words.size(), MSG_NOSIGNAL) ==
+            static_cast<ssize_t>(words.size()));
+    const linger hard{1, 0};
+    REQUIRE(setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &hard, sizeof hard) == 0);
+    Close();
+  }
+
  private:
+  void Close() {
+    if (descriptor_ >= 0) close(descriptor_);
+    descriptor_ = -1;
+  }
   int descriptor_;
 };
 
@@ -174,6 +188,39 @@ TEST_CASE("A stream tells once, and not inside Write, that its connection is bro
   world.loop.FinishTurn();
   CHECK(client->closed.size() == 1);
   CHECK(client->stream->pending_bytes() == 0);
+}
+
+TEST_CASE("A stream delivers what came before its connection was reset, and names the cause") {
+  enum class How { kReads, kWrites, kPausesOnTheWay };
+  for (const How how : {How::kReads, How::kWrites, How::kPausesOnTheWay}) {
+    CAPTURE(static_cast<int>(how));
+    Loopback world;
+    const auto listener = world.Listen();
+    RawClient peer(listener->address().port);
+    REQUIRE(world.RunUntil(
+        [&] { return !world.accepted.empty() && !world.accepted.back()->received.empty(); }));
+    auto& end = *world.accepted.back();
+    end.received.clear();
+    const std::string words = RandomBytes(100'000);
+    bool paused = false;
+    end.on_data = [&] {
+      if (how != How::kPausesOnTheWay || paused) return;
+      paused = true;
+      end.stream->Pause();
+    };
+    peer.SayAndReset(words);
+    if (how == How::kWrites) end.stream->Write("into the void");
+    if (how == How::kPausesOnTheWay) {
+      REQUIRE(world.RunUntil([&] { return paused; }));
+      CHECK(end.closed.empty());
+      end.stream->Resume();
+    }
+    REQUIRE(world.RunUntil([&] { return !end.closed.empty(); }));
+    CHECK((end.received == words));  // not printed: it is long
+    CHECK(end.closed.size() == 1);
+    CHECK(end.closed[0].detail == "Connection reset by peer");
+    CHECK(end.closed[0].code == ErrorCode::kIo);
+  }
 }
 
 TEST_CASE("A stream that is closed or destroyed inside OnData is silent afterwards") {
