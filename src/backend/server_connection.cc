@@ -315,6 +315,7 @@ bool ServerConnection::LearnParameter(std::string_view body) {
     Fail(ErrorCode::kServerProtocolViolation, "sent an invalid ParameterStatus");
     return false;
   }
+  if (name == pool::kInHotStandby) pool_.LearnStandby(value);
   if (!pool::IsFixedParameter(name)) {
     memory().parameters = launcher_.world().parameters.With(memory().parameters, name, value);
   }

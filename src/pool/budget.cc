@@ -93,19 +93,31 @@ bool Share::MustWait() {
   return false;
 }
 
+PlaceInLine Share::Place() {
+  return {has_connection_, since_, number_, this};
+}
+
+void Share::Enter(Account& account, TimePoint since) {
+  line_ = &account;
+  has_connection_ = pool_.server_count() > 0;
+  since_ = since;
+  if (number_ == 0) number_ = budget_.next_number_++;
+  account.line.insert(Place());
+  ++budget_.in_line_;
+}
+
 void Share::StandInLine() {
-  if (line_ != nullptr) return;
+  if (line_ != nullptr) {
+    if (has_connection_ == (pool_.server_count() > 0)) return;
+    LeaveLine();  // it has lost its last one: its place is another
+  }
   Account* account = Full();
   for (size_t i = 0; i < kLimitKinds && account == nullptr; ++i) {
     if (limits_[i] > 0 && !accounts_[i]->line.empty()) account = accounts_[i];
   }
   const TimePoint since = pool_.UncoveredWait();
   if (account == nullptr || since == kNever) return;
-  line_ = account;
-  since_ = since;
-  if (number_ == 0) number_ = budget_.next_number_++;
-  account->line.emplace(since_, number_, this);
-  ++budget_.in_line_;
+  Enter(*account, since);
   if (Full() == nullptr) {
     budget_.ServeLater(*account);  // it has only to let others go first
   } else {
@@ -115,7 +127,7 @@ void Share::StandInLine() {
 
 void Share::LeaveLine() {
   if (line_ == nullptr) return;
-  line_->line.erase({since_, number_, this});
+  line_->line.erase(Place());
   line_ = nullptr;
   --budget_.in_line_;
 }
@@ -186,7 +198,8 @@ void Budget::ServeLine(Account& account) {
   for (bool served = true; served;) {
     served = false;
     if (First(account) == nullptr) return;
-    for (const auto& [since, number, share] : account.line) {
+    for (const PlaceInLine& place : account.line) {
+      Share* share = std::get<Share*>(place);
       Account* full = share->Full();
       if (full == &account) continue;
       Share& next = *share;
@@ -207,13 +220,11 @@ Share* Budget::First(Account& account) {
   while (!account.line.empty()) {
     Share& share = *std::get<Share*>(*account.line.begin());
     const TimePoint since = share.pool_.UncoveredWait();
-    if (since == share.since_) return &share;
+    if (since == share.since_ && share.has_connection_ == (share.pool_.server_count() > 0)) {
+      return &share;
+    }
     share.LeaveLine();
-    if (since == kNever) continue;  // its waiters have been served or have left
-    share.line_ = &account;
-    share.since_ = since;
-    account.line.emplace(since, share.number_, &share);
-    ++in_line_;
+    if (since != kNever) share.Enter(account, since);  // else its waiters are served or have left
   }
   return nullptr;
 }
@@ -239,15 +250,17 @@ void Budget::NoteUsed(PooledServer& server) {
   for (IdlePlace& place : server.idle_places) place.Unlink();
 }
 
-bool Budget::ShouldYield(const Slot& slot, TimePoint oldest_wait) {
-  if (in_line_ == 0) return false;
-  for (Account* account : slot.accounts()) {
+bool Budget::ShouldYield(const PooledServer& server, TimePoint oldest_wait) {
+  if (in_line_ == 0 || server.slot == nullptr) return false;
+  const bool has_served = server.born + kTenure <= loop_.Now();
+  for (Account* account : server.slot->accounts()) {
     if (account == nullptr || account->closing >= account->line.size()) continue;
     const Share* first = First(*account);
     if (first == nullptr) continue;
     if (oldest_wait == kNever) return true;
     // One login at a time: a pool that is about to get one can wait for what it brings.
-    if (first->pool_.login_count() == 0 && first->since_ + kPatience < oldest_wait) return true;
+    if (!has_served || first->pool_.login_count() > 0) continue;
+    if (!first->has_connection_ || first->since_ + kPatience < oldest_wait) return true;
   }
   return false;
 }
@@ -272,8 +285,9 @@ void Budget::CheckInvariants() const {
     PGLYNX_CHECK(account->closing <= account->used);
     in_line += account->line.size();
     used += account->used;
-    for (const auto& [since, number, share] : account->line) {
-      PGLYNX_CHECK(share->line_ == account.get() && share->since_ == since);
+    for (const PlaceInLine& place : account->line) {
+      Share* share = std::get<Share*>(place);
+      PGLYNX_CHECK(share->line_ == account.get() && share->Place() == place);
       // Whoever could connect has been told, or will be at once.
       PGLYNX_CHECK(share->Full() != nullptr || share->pool_.UncoveredWait() == kNever ||
                    std::find(to_serve_.begin(), to_serve_.end(), account.get()) != to_serve_.end());

@@ -148,7 +148,7 @@ bool IsFixedParameter(std::string_view name) {
   // GUC_REPORT parameters that are PGC_INTERNAL or follow from others
   // (src/backend/utils/misc/guc_tables.c).
   static constexpr std::array<std::string_view, 6> kFixed = {
-      "in_hot_standby",  "integer_datetimes", "is_superuser",
+      kInHotStandby,     "integer_datetimes", "is_superuser",
       "server_encoding", "server_version",    "session_authorization"};
   return std::find(kFixed.begin(), kFixed.end(), name) != kFixed.end();
 }

@@ -8,6 +8,18 @@
 #include "pglynx/core/sabotage.h"
 
 namespace pglynx::pool {
+namespace {
+
+// Up to a quarter of the time, so that pools which lost their server together do not come back
+// to it together. Spread by a number that no two logins share.
+Duration Jitter(Duration time, uint64_t id) {
+  constexpr uint64_t kGoldenRatio = 0x9e3779b97f4a7c15U;  // its multiples are evenly spread
+  constexpr int64_t kSteps = 1 << 10;
+  const auto step = static_cast<int64_t>(id * kGoldenRatio >> 54U);
+  return time / 4 * step / kSteps;
+}
+
+}  // namespace
 
 Lease& Lease::operator=(Lease&& other) noexcept {
   if (this != &other) {
@@ -167,9 +179,7 @@ bool Pool::IsUnwanted(const PooledServer& server) {
   const Waiter* oldest = waiters_.front();
   const size_t reserve = oldest != nullptr ? settings_.reserve_pool_size : 0;
   if (servers_.size() > settings_.pool_size + reserve) return true;
-  return server.slot != nullptr &&
-         world_.budget.ShouldYield(*server.slot,
-                                   oldest != nullptr ? oldest->waiting_since : kNever);
+  return world_.budget.ShouldYield(server, oldest != nullptr ? oldest->waiting_since : kNever);
 }
 
 void Pool::GiveToOldest(PooledServer& server) {
@@ -217,7 +227,7 @@ void Pool::OnServerGone(PooledServer& server, const Error& cause) {
     if (now >= retry_at_) {  // logins that fail together count once
       retry_delay_ =
           std::clamp(retry_delay_ * 2, settings_.server_retry_min, settings_.server_retry_max);
-      retry_at_ = now + retry_delay_;
+      retry_at_ = now + retry_delay_ - Jitter(retry_delay_, server.id());
     }
   }
   if (servers_.empty() && last_failure_.has_value() && (was_login || now < retry_at_)) {

@@ -135,6 +135,29 @@ void Pool::ArmMaintenance() {
   world_.loop.Arm(maintenance_, next);
 }
 
+namespace {
+
+Parameter* FindStandby(std::optional<Welcome>& welcome) {
+  if (!welcome.has_value()) return nullptr;
+  const auto found =
+      std::find_if(welcome->fixed.begin(), welcome->fixed.end(),
+                   [](const Parameter& fixed) { return fixed.name == kInHotStandby; });
+  return found == welcome->fixed.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+void Pool::SetWelcome(Welcome welcome) {
+  welcome_ = std::move(welcome);
+  const Parameter* standby = FindStandby(welcome_);
+  in_hot_standby_ = standby != nullptr && standby->value == "on";
+}
+
+void Pool::LearnStandby(std::string_view value) {
+  in_hot_standby_ = value == "on";
+  if (Parameter* standby = FindStandby(welcome_)) standby->value = value;
+}
+
 const Parameter* Pool::FindCanonical(std::string_view name, std::string_view value) const {
   const std::string key = LowerCase(name) + '\0' + std::string(value);
   const auto found = canonical_.find(key);

@@ -191,6 +191,10 @@ void ClientSession::PrepareServer() {
   pool::ServerMemory& memory = lease_->memory();
   wire::ReplyTracker& tracker = lease_->tracker();
   if (!tracker.Idle()) return;
+  if (told_standby_ != pool_.in_hot_standby()) {
+    told_standby_ = pool_.in_hot_standby();
+    wire::AppendParameterStatus(NewLocalReply(), pool::kInHotStandby, told_standby_ ? "on" : "off");
+  }
   WriteBatch& batch = table_.scratch().to_server;
   if (!(memory.parameters == wanted_)) {
     std::string& sql = batch.NewOwned();

@@ -127,6 +127,7 @@ bool ClientLogin::OnSettingsReply(char type, std::string_view body) {
   if (type == 'S') {
     const std::string_view name = reader.CString();
     const std::string_view value = reader.CString();
+    if (reader.ok() && name == pool::kInHotStandby) pool_->LearnStandby(value);
     if (reader.ok() && !pool::IsFixedParameter(name)) {
       pool::ServerMemory& memory = lease_->memory();
       memory.parameters = table_.world().parameters.With(memory.parameters, name, value);

@@ -213,6 +213,10 @@ ClientSession::Fate ClientSession::OnParameterStatus(std::string_view body, bool
                   fmt::format("server {} sent an invalid ParameterStatus", lease_->Peer())});
     return Fate::kStop;
   }
+  if (name == pool::kInHotStandby) {
+    pool_.LearnStandby(value);
+    told_standby_ = pool_.in_hot_standby();
+  }
   if (pool::IsFixedParameter(name)) return Fate::kForward;
   pool::ParameterTable& table = table_.world().parameters;
   pool::ServerMemory& memory = lease_->memory();

@@ -159,18 +159,44 @@ TEST_CASE("Pool answers with the cause until it tries again") {
   CHECK(client.has_lease());
 }
 
-TEST_CASE("Pool doubles the time between failed logins up to server_retry_max") {
+TEST_CASE("Pool doubles the time between failed logins up to server_retry_max, less a jitter") {
   Fixture world;
   FakeWaiter client(1);
   for (const int wait : {1, 2, 4, 8, 8}) {
     client.Ask(world.pool);
     world.launcher.RefuseLogin("refused");
     const size_t launches = world.launcher.launches;
-    world.loop.Pass(seconds(wait) - milliseconds(1));
+    world.loop.Pass(milliseconds(750) * wait - milliseconds(1));
     client.Ask(world.pool);
     CHECK(world.launcher.launches == launches);
-    world.loop.Pass(milliseconds(1));
+    world.loop.Pass(milliseconds(250) * wait + milliseconds(1));
   }
+}
+
+TEST_CASE("Pools that lost their server together do not come back to it together") {
+  FakePool world;
+  std::deque<Pool> pools;
+  std::deque<FakeWaiter> clients;
+  constexpr size_t kPools = 40;
+  for (size_t i = 0; i < kPools; ++i) {
+    pools.emplace_back(world.world(), FakePool::Settings());
+    clients.emplace_back(i + 1).Ask(pools[i]);
+  }
+  for (size_t i = 0; i < kPools; ++i) world.launcher.RefuseLogin("refused");
+  const size_t launches = world.launcher.launches;
+  size_t most_at_once = 0;
+  size_t before = launches;
+  for (int step = 0; step < 100; ++step) {
+    world.loop.Pass(milliseconds(10));
+    for (size_t i = 0; i < kPools; ++i) {
+      if (!clients[i].linked() && !clients[i].has_lease()) clients[i].Ask(pools[i]);
+    }
+    most_at_once = std::max(most_at_once, world.launcher.launches - before);
+    before = world.launcher.launches;
+  }
+  CHECK(before == launches + kPools);
+  CHECK(most_at_once <= 5);  // of 25 steps in which they may come
+  for (FakeWaiter& client : clients) client.Unlink();
 }
 
 // Logins that were started together fail for one cause: that is one failure.

@@ -8,13 +8,14 @@
 // Rules:
 // - a connection holds a Slot from its launch until its socket is closed at both ends, so that
 //   Postgres does not see more of them than the limit says, not even for a moment;
-// - a pool that needs a connection while an account is full stands in that account's line;
-//   the pool whose oldest waiter (without a login under way for it) waits longest comes first;
+// - a pool that needs a connection while an account is full stands in that account's line. Those
+//   that have none come first; then the pool whose oldest waiter (without a login under way for
+//   it) waits longest;
 // - for pools in line the connections of others that have been idle longest are closed, and
-//   those that become idle now. One that would go to a waiter of its own pool is closed too,
-//   if the first pool in line has waited kPatience longer than that waiter: without this a
-//   busy pool would keep what it has for ever. With patience, so that two busy pools do not
-//   spend their time on logins.
+//   those that become idle now. One that would go to a waiter of its own pool is closed too if
+//   the first pool in line has none, or has waited kPatience longer than that waiter: without
+//   this a busy pool would keep what it has for ever. But not before it is kTenure old, so that
+//   busy pools do not spend their time on logins.
 //
 // Costs: without limits three comparisons for each release. A line is ordered: O(log pools).
 
@@ -36,6 +37,7 @@ namespace pglynx::pool {
 class Budget;
 class Pool;
 class PooledServer;
+class Share;
 struct Account;
 
 enum class LimitKind : uint8_t { kServer, kDatabase, kUser };
@@ -70,6 +72,10 @@ struct IdlePlace : ListNode<IdlePlace> {
   PooledServer* server = nullptr;
 };
 
+// The order of a line: pools without a connection first, then by the age of the oldest waiter;
+// the number makes it total.
+using PlaceInLine = std::tuple<bool, TimePoint, uint64_t, Share*>;
+
 // One pool's part in the budget. Owner: the pool.
 class Share {
  public:
@@ -103,8 +109,12 @@ class Share {
   Budget& budget_;
   BudgetLimits limits_{};
   std::array<Account*, kLimitKinds> accounts_{};
-  Account* line_ = nullptr;  // where it stands
-  TimePoint since_{};        // its key there
+  void Enter(Account& account, TimePoint since);
+  [[nodiscard]] PlaceInLine Place();
+
+  Account* line_ = nullptr;      // where it stands
+  bool has_connection_ = false;  // its key there, as are the next two
+  TimePoint since_{};
   uint64_t number_ = 0;
 };
 
@@ -116,7 +126,7 @@ struct Account {
   uint32_t limiting_shares = 0;   // pools that have a limit here
   uint32_t shares = 0;            // pools that count here
   IntrusiveList<IdlePlace> idle;  // front: longest idle; kept while limiting_shares > 0
-  std::set<std::tuple<TimePoint, uint64_t, Share*>> line;
+  std::set<PlaceInLine> line;     // front: next
 };
 
 class Budget {
@@ -124,6 +134,9 @@ class Budget {
   // How much longer the first pool in line must have waited than the oldest waiter of the
   // pool whose connection it takes.
   static constexpr Duration kPatience = std::chrono::milliseconds(50);
+  // What a connection that is taken from clients of its own pool has served at least: ten times
+  // what a login costs.
+  static constexpr Duration kTenure = std::chrono::milliseconds(100);
 
   explicit Budget(Scheduler& loop) : loop_(loop) {}
   ~Budget();
@@ -135,7 +148,7 @@ class Budget {
   static void NoteUsed(PooledServer& server);
   // Whether a server that has come free is to be closed for a pool in line. `oldest_wait`:
   // since when the oldest waiter of its own pool waits; kNever: nobody does.
-  [[nodiscard]] bool ShouldYield(const Slot& slot, TimePoint oldest_wait);
+  [[nodiscard]] bool ShouldYield(const PooledServer& server, TimePoint oldest_wait);
   // Forgets accounts that nobody uses. Now and then.
   void DropUnused();
 

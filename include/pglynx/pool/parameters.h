@@ -98,6 +98,9 @@ class ParameterTable {
   std::unordered_multimap<uint64_t, std::unique_ptr<ParameterSet>> sets_;
 };
 
+// Whether the server is a standby; it ends when that is promoted ("Preset Options").
+inline constexpr std::string_view kInHotStandby = "in_hot_standby";
+
 // Reported by the server but not settable, so never part of a set.
 bool IsFixedParameter(std::string_view name);
 

@@ -201,7 +201,12 @@ class Pool {
   // --- observers ---
   [[nodiscard]] const PoolSettings& settings() const { return settings_; }
   [[nodiscard]] const std::optional<Welcome>& welcome() const { return welcome_; }
-  void SetWelcome(Welcome welcome) { welcome_ = std::move(welcome); }
+  void SetWelcome(Welcome welcome);
+  // A server has reported in_hot_standby anew: it was promoted. Clients that log in from now on
+  // are told so; the others by their sessions, which compare.
+  void LearnStandby(std::string_view value);
+  // What the servers last reported; false where they do not (before PostgreSQL 14).
+  [[nodiscard]] bool in_hot_standby() const { return in_hot_standby_; }
   metrics::PoolStats& stats() { return stats_; }
   StatementCache& statements() { return statements_; }
   World& world() { return world_; }
@@ -283,6 +288,7 @@ class Pool {
   std::optional<Error> last_failure_;  // of the last login, until one succeeds
   TimePoint retry_at_{};
   Duration retry_delay_{};
+  bool in_hot_standby_ = false;
   bool stopping_ = false;
   bool paused_ = false;
   Share share_;
