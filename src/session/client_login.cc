@@ -16,6 +16,7 @@ namespace {
 
 using ActionKind = handshake::ClientHandshake::ActionKind;
 using handshake::AuthPlan;
+using Unstarted = ListNode<ClientLogin, UnstartedLogins>;
 
 // A secret of protocol 3.0 has 4 bytes; 3.2 allows more, and these cannot be guessed.
 constexpr size_t kSecretBytes = 4;
@@ -75,6 +76,7 @@ void ClientLogin::Act(handshake::ClientHandshake::Action action) {
       return;
     case ActionKind::kCancel:
       phase_ = Phase::kCancel;
+      Unstarted::Unlink();
       table_.Cancel(action.cancel.pid, action.cancel.secret,
                     [&table = table_, id = id_] { table.FinishLogin(id); });
       return;
@@ -95,6 +97,7 @@ void ClientLogin::Act(handshake::ClientHandshake::Action action) {
 
 void ClientLogin::OnStartup() {
   phase_ = Phase::kProof;
+  Unstarted::Unlink();
   if (HandOverToConsole()) return;
   std::unique_ptr<Error> refusal = table_.Refusal();
   started_ = true;
@@ -303,7 +306,7 @@ void ClientLogin::OnLongWait(std::string_view reason) {
 
 void ClientLogin::OnTimeout() {
   if (!heard_) {
-    Finish();  // a port scan: there is nobody to tell
+    Evict();  // a port scan: there is nobody to tell
     return;
   }
   const Duration timeout = table_.world().config->general.client_login_timeout;
@@ -328,12 +331,22 @@ void ClientLogin::Fatal(const Error& error) {
   Finish();
 }
 
+// Not FinishAndClose, which waits for the peer: whoever says nothing does not close either.
+void ClientLogin::Evict() {
+  phase_ = Phase::kOver;
+  Unstarted::Unlink();
+  timer_.Disarm();
+  stream_->Close();
+  table_.Remove(*this);
+}
+
 void ClientLogin::Finish() {
   if (phase_ == Phase::kOver) return;
   phase_ = Phase::kOver;
   timer_.Disarm();
   verifier_work_.reset();
-  Unlink();
+  Unstarted::Unlink();
+  Waiter::Unlink();
   stream_->FinishAndClose();
   if (lease_ && !lease_->tracker().Quiet()) lease_->tracker().Doubt();
   table_.Remove(*this);

@@ -21,15 +21,14 @@
 #include "pglynx/handshake/server_error.h"
 #include "pglynx/net/event_loop.h"
 #include "pglynx/pool/pool.h"
-#include "pglynx/session/session_world.h"
+#include "pglynx/session/session_table.h"
 
 namespace pglynx::session {
-
-class SessionTable;
 
 class ClientLogin final : public net::StreamListener,
                           public pool::Waiter,
                           public pool::ServerUser,
+                          public ListNode<ClientLogin, UnstartedLogins>,
                           public Deletable {
  public:
   static constexpr size_t kUnreadBytesMax = size_t{16} * 1024;
@@ -39,6 +38,8 @@ class ClientLogin final : public net::StreamListener,
   ~ClientLogin() override;
 
   void Start();
+  // Closes it without a word, for others that may have something to say.
+  void Evict();
   // Ends it; the cancel it carried has been dealt with, or the pooler stops.
   void Finish();
 

@@ -32,7 +32,8 @@ ClientSession::ClientSession(SessionTable& table, Birth birth)
       id_(birth.id),
       connected_at_us_(birth.connected_at_us),
       cancel_pid_(birth.cancel_pid),
-      shares_statements_(!SessionMode() && pool_.settings().prepared_statements_cache_size > 0) {
+      shares_statements_(!SessionMode() && pool_.settings().prepared_statements_cache_size > 0),
+      told_standby_(pool_.in_hot_standby()) {
   pool_.CountClient(true);
 }
 

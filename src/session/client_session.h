@@ -281,6 +281,7 @@ class ClientSession final : public net::StreamListener,
   bool transaction_open_ = false;
   bool server_fatal_seen_ = false;  // the client has been told FATAL by the server
   bool terminate_seen_ = false;
+  bool told_standby_;           // the last in_hot_standby that the client was told
   bool rolled_back_ = false;    // ROLLBACK was answered since the last ReadyForQuery
   bool names_dropped_ = false;  // DEALLOCATE ALL or DISCARD ALL was sent and not answered
 };

@@ -43,13 +43,17 @@ SessionTable::~SessionTable() = default;
 
 void SessionTable::OnAccept(std::unique_ptr<net::Stream> stream) {
   if (logins_.size() >= size_t{ClientsMax()} + world_.logins_spare) {
-    stream->Close();
-    return;
+    if (unstarted_.empty()) {
+      stream->Close();
+      return;
+    }
+    unstarted_.front()->Evict();
   }
   const uint64_t id = world_.ids.Take();
   auto login = std::make_unique<ClientLogin>(*this, id, std::move(stream));
   ClientLogin& started = *login;
   logins_.emplace(id, std::move(login));
+  unstarted_.PushBack(started);
   started.Start();
 }
 

@@ -5,7 +5,6 @@
 #include <chrono>
 #include <fstream>
 #include <string>
-#include <sys/resource.h>
 #include <vector>
 
 #include "support/catch.h"
@@ -14,6 +13,7 @@
 using pglynx::e2e::AppPooler;
 using pglynx::e2e::Eventually;
 using pglynx::e2e::Pooler;
+using pglynx::e2e::RaiseDescriptorLimit;
 using pglynx::e2e::RawClient;
 
 namespace {
@@ -22,17 +22,7 @@ constexpr size_t kClients = 2'000;
 constexpr uint64_t kBytesPerClientMax = 1'500;
 constexpr uint64_t kLeftBytesMax = 1'000'000;
 constexpr std::chrono::milliseconds kToShrink{10'000};
-constexpr rlim_t kDescriptorsNeeded = kClients + 200;
-
-// This program's limit, and by inheritance that of the pooler.
-bool RaiseDescriptorLimit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return false;
-  if (limit.rlim_cur >= kDescriptorsNeeded) return true;
-  limit.rlim_cur = kDescriptorsNeeded;
-  if (limit.rlim_max < kDescriptorsNeeded) limit.rlim_max = kDescriptorsNeeded;  // root may
-  return setrlimit(RLIMIT_NOFILE, &limit) == 0;
-}
+constexpr size_t kDescriptorsNeeded = kClients + 200;
 
 // Sanitizers keep what was freed, and more beside it.
 bool IsSanitized(const Pooler& pooler) {
@@ -63,7 +53,7 @@ std::string Clients(const AppPooler& pooler) {
 }  // namespace
 
 TEST_CASE("an idle client costs no more than 1.5 kB, and leaves nothing behind") {
-  if (!RaiseDescriptorLimit()) {
+  if (!RaiseDescriptorLimit(kDescriptorsNeeded)) {
     WARN("skipped: the limit of open files cannot be raised to " << kDescriptorsNeeded);
     return;
   }

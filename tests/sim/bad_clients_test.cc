@@ -3,9 +3,12 @@
 // the pool as it was. Method: raw bytes before and behind the login, and state that only SQL text
 // can make.
 
+#include <algorithm>
 #include <chrono>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "pglynx/pool/snapshot.h"
 #include "pglynx/wire/message_writer.h"
@@ -124,6 +127,29 @@ TEST_CASE("a connection that never says what it wants is closed after client_log
   CHECK(slow.ended());
   CHECK(slow.last_sqlstate() == "57P05");
   RequireServes(sim);
+  RequireClean(sim);
+}
+
+TEST_CASE("however many connections say nothing, those that say something get in") {
+  config::Config config = MakeConfig(OnePool{.pool_size = 1});
+  config.general.max_client_conn = 10;
+  Simulation sim(1, config, 1, PostgresUser::Method::kTrust);
+  std::vector<std::unique_ptr<RawClient>> silent;
+  for (int i = 0; i < 1'500; ++i) {
+    silent.push_back(std::make_unique<RawClient>(sim));
+    if (i % 2 == 0) silent.back()->Say("\0\0"sv);  // the beginning of a length
+    if (i % 300 == 0) RequireServes(sim);
+  }
+  sim.RunFor(seconds(1));
+  RequireServes(sim);
+  // The oldest went for the youngest; nobody else did.
+  CHECK(silent.front()->ended());
+  CHECK_FALSE(silent.back()->ended());
+  const auto left = std::count_if(silent.begin(), silent.end(),
+                                  [](const auto& client) { return !client->ended(); });
+  CHECK(left >= 1'000);
+  CHECK(left <= 1'010);
+  silent.clear();
   RequireClean(sim);
 }
 

@@ -5,7 +5,8 @@
 //
 // Bounds: `max_client_conn` clients that are logged in, judged at the StartupMessage so that
 // the client can read the error; beside them kLoginsSpare connections that have not said
-// what they want (cancels and console clients among them), closed silently above that. Where
+// what they want (cancels and console clients among them); above that the oldest of those that
+// have not said it is closed silently, so that silent ones keep nobody out. Where
 // the process may not open as many files, both are less (SessionWorld). All clients together
 // hold at most `max_buffered_bytes`: from half of it on, those that send more than can be
 // handled are read one after the other; at the limit they are refused (53200).
@@ -28,6 +29,7 @@ namespace pglynx::session {
 class ClientLogin;
 class ClientSession;
 struct RelayScratch;
+struct UnstartedLogins;  // the tag of a list
 
 // A client that is not read because all together hold too much: its place in the table's line.
 // Owner: the session; destroying it leaves the line.
@@ -113,6 +115,8 @@ class SessionTable final : public net::AcceptListener {
   std::unique_ptr<RelayScratch> scratch_;
   std::unordered_map<uint64_t, std::unique_ptr<ClientSession>> sessions_;
   std::unordered_map<uint64_t, std::unique_ptr<ClientLogin>> logins_;
+  // Those of logins_ that have not said what they want; front: came first.
+  IntrusiveList<ClientLogin, UnstartedLogins> unstarted_;
   std::unordered_map<uint32_t, ClientSession*> by_cancel_pid_;
   std::unique_ptr<Error> refusal_;
   std::string mock_secret_;

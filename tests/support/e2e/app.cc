@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <stdexcept>
+#include <sys/resource.h>
 
 #include "support/e2e/wait.h"
 
@@ -78,6 +79,15 @@ bool Eventually(const std::function<bool()>& condition, std::chrono::millisecond
     WaitFor({}, 0, Deadline(kBetweenLooks));
   }
   return true;
+}
+
+bool RaiseDescriptorLimit(size_t needed) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return false;
+  if (limit.rlim_cur >= needed) return true;
+  limit.rlim_cur = needed;
+  limit.rlim_max = std::max<rlim_t>(limit.rlim_max, needed);  // root may
+  return setrlimit(RLIMIT_NOFILE, &limit) == 0;
 }
 
 std::string AppConfig(const AppOptions& options) {

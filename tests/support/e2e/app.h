@@ -37,6 +37,9 @@ size_t ServerCount();
 bool Eventually(const std::function<bool()>& condition,
                 std::chrono::milliseconds timeout = kPatience);
 
+// Lets this program, and by inheritance the pooler, open so many files; false if it may not.
+bool RaiseDescriptorLimit(size_t needed);
+
 // Text as it stands in the configuration; each may hold several lines.
 struct AppOptions {
   int pool_size = 1;
