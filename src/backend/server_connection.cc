@@ -15,6 +15,12 @@ using wire::FrameScanner;
 using Verdict = wire::ReplyTracker::Verdict;
 
 constexpr std::string_view kTerminate("X\0\0\0\4", 5);
+// A syntax error, and no parameter types.
+constexpr std::string_view kFailingParse("!pglynx: the client left before its Sync\0\0\0", 43);
+// A cancel that arrives before its statement has been read is lost: there is another, each after
+// twice the time.
+constexpr Duration kCancelPauseMin = std::chrono::milliseconds(100);
+constexpr Duration kCancelPauseMax = std::chrono::seconds(2);
 
 }  // namespace
 
@@ -71,6 +77,9 @@ void ServerConnection::OnData(std::span<char> bytes) {
       } else {
         ForEachMessage(input, &ServerConnection::OnIdleMessage);
       }
+      break;
+    case Phase::kDraining:
+      ForEachMessage(input, &ServerConnection::OnDrainMessage);
       break;
     case Phase::kConnecting:
     case Phase::kClosed:
@@ -191,6 +200,53 @@ void ServerConnection::Recycle() {
   StartExchange(std::move(queries));
 }
 
+void ServerConnection::Abandon() {
+  PGLYNX_CHECK(phase_ == Phase::kPooled);
+  phase_ = Phase::kDraining;
+  if (tracker().unsynced()) FailBatch();
+  abandoned_at_ = launcher_.world().loop.Now();
+  cancel_pause_ = kCancelPauseMin;
+  CancelAgain();
+}
+
+// What came without its Sync was never to be committed: it fails before the Sync that ends it.
+void ServerConnection::FailBatch() {
+  std::string messages;
+  wire::AppendParse(messages, "", kFailingParse);
+  wire::AppendSync(messages);
+  stream_->Write(messages);
+  tracker().Sent(wire::Request::kDeniedParse);
+  tracker().Sent(wire::Request::kSync);
+}
+
+void ServerConnection::CancelAgain() {
+  if (cancels_in_flight_ == 0 && !tracker().empty()) Cancel([] {});
+  const TimePoint now = launcher_.world().loop.Now();
+  launcher_.world().loop.Arm(timer_, std::min(now + cancel_pause_, abandoned_at_ + kAbandonMax));
+  cancel_pause_ = std::min(cancel_pause_ * 2, kCancelPauseMax);
+}
+
+bool ServerConnection::OnDrainMessage(char type, std::string_view body) {
+  if (type == 'S') return LearnParameter(body);
+  const char status = type == 'Z' && !body.empty() ? body[0] : '\0';
+  const bool unasked = tracker().empty();
+  const Verdict verdict = tracker().Reply(type, status);
+  if (unasked && type == 'E') return OnIdleMessage(type, body);  // its last word
+  if (verdict == Verdict::kUnexpected || verdict == Verdict::kHiddenFailed || type == 'G' ||
+      tracker().doubtful()) {
+    Fail(ErrorCode::kServerLost, "could not be brought to the end of what a client left");
+    return false;
+  }
+  return true;
+}
+
+void ServerConnection::CheckDrained() {
+  if (!tracker().Quiet() || !AtMessageBoundary() || cancels_in_flight_ > 0) return;
+  timer_.Disarm();
+  phase_ = Phase::kPooled;
+  pool_.OnServerAbandoned(*this);
+}
+
 void ServerConnection::ForEachMessage(std::string_view bytes, Handler handle) {
   std::string joined;
   if (!held().empty()) {
@@ -222,11 +278,12 @@ void ServerConnection::ForEachMessage(std::string_view bytes, Handler handle) {
     if (!(this->*now)(item.type, item.bytes.substr(wire::kHeaderBytes))) return;
   }
   if (exchange_done_ && phase_ != Phase::kClosed) OnExchangeDone();
+  if (phase_ == Phase::kDraining) CheckDrained();
 }
 
 // Messages that pass unread: rows during an exchange of ours, otherwise notices alone.
 bool ServerConnection::CheckRun(std::string_view run) {
-  if (phase_ == Phase::kExchange && !exchange_done_) return true;
+  if (phase_ == Phase::kDraining || (phase_ == Phase::kExchange && !exchange_done_)) return true;
   while (run.size() >= wire::kHeaderBytes) {
     if (run[0] != 'N' && run[0] != 'A') return OnIdleMessage(run[0], {});
     run.remove_prefix(std::min<size_t>(run.size(), size_t{LoadU32(run.data() + 1)} + 1));
@@ -332,6 +389,14 @@ void ServerConnection::OnClosed(const Error& cause) {
 }
 
 void ServerConnection::OnTimeout() {
+  if (phase_ == Phase::kDraining) {
+    if (launcher_.world().loop.Now() < abandoned_at_ + kAbandonMax) {
+      CancelAgain();
+    } else {
+      Fail(ErrorCode::kServerLost, "did not end the statement of a client that left");
+    }
+    return;
+  }
   const Duration timeout = launcher_.target().connect_timeout;
   const std::string limit = fmt::format("connect_timeout = {} ms", timeout.count() / 1000);
   if (phase_ == Phase::kExchange && state != pool::ServerState::kLogin) {
@@ -354,6 +419,8 @@ void ServerConnection::OnCancelDone() {
   --pool_.cancels_in_flight;
   if (state == pool::ServerState::kBeingCanceled && cancels_in_flight_ == 0) {
     pool_.OnServerReady(*this);
+  } else if (phase_ == Phase::kDraining) {
+    CheckDrained();
   } else if (user_ != nullptr && cancels_in_flight_ == 0) {
     user_->OnServerCancelsDone();
   }

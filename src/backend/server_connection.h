@@ -3,10 +3,12 @@
 // One connection to Postgres.
 //
 //   kConnecting ─▶ kHandshake ─▶ kExchange (connect_query) ─▶ kPooled ◀─▶ kExchange (reset)
-//        └───────────────┴────────────────┴──────▶ kClosed ◀─────┴──────────┘
+//        │               │                │                      │  └▶ kDraining ─▶┘  │
+//        └───────────────┴────────────────┴──────▶ kClosed ◀─────┴────────┴───────────┘
 //
 // kPooled: idle, or its bytes go to the user that holds the lease. kExchange: it runs
-// queries of its own, whose answers are verified. Owner: its Pool. Reports every end to
+// queries of its own, whose answers are verified. kDraining: what a client left behind is
+// cancelled and its answers are thrown away. Owner: its Pool. Reports every end to
 // Pool::OnServerGone, exactly once.
 
 #include <functional>
@@ -41,6 +43,7 @@ class ServerConnection final : public pool::PooledServer,
   void ResumeReading() override { stream_->Resume(); }
   void Cancel(std::function<void()> done) override;
   void Recycle() override;
+  void Abandon() override;
   void Close() override;
   [[nodiscard]] bool HasCancelInFlight() const override { return cancels_in_flight_ > 0; }
   [[nodiscard]] std::string Peer() const override { return address_.ToString(); }
@@ -57,7 +60,7 @@ class ServerConnection final : public pool::PooledServer,
   void OnCancelDone() override;
 
  private:
-  enum class Phase : uint8_t { kConnecting, kHandshake, kExchange, kPooled, kClosed };
+  enum class Phase : uint8_t { kConnecting, kHandshake, kExchange, kPooled, kDraining, kClosed };
   void OnHandshakeData(std::string_view input);
   void Act(handshake::ServerHandshake::Action action, std::string_view& input);
   void OnNeedKeys(const std::string& salt, uint32_t iterations);
@@ -65,6 +68,10 @@ class ServerConnection final : public pool::PooledServer,
   // Sends the queries in one write; OnExchangeData verifies that each ends with its tag.
   void StartExchange(std::vector<std::pair<std::string, std::string>> queries_and_tags);
   bool OnExchangeMessage(char type, std::string_view body);
+  bool OnDrainMessage(char type, std::string_view body);
+  void FailBatch();
+  void CancelAgain();
+  void CheckDrained();
   void OnExchangeDone();
   bool CheckRun(std::string_view run);
   bool OnIdleMessage(char type, std::string_view body);
@@ -92,6 +99,8 @@ class ServerConnection final : public pool::PooledServer,
   std::string cancel_secret_;
   uint32_t pid_ = 0;
   uint32_t cancels_in_flight_ = 0;
+  TimePoint abandoned_at_{};  // kDraining: since when
+  Duration cancel_pause_{};   // kDraining: before the next cancel
   int64_t connected_at_us_ = 0;
   Phase phase_ = Phase::kConnecting;
   Timer timer_ = MemberTimer<&ServerConnection::OnTimeout>(this);

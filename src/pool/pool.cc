@@ -130,10 +130,26 @@ void Pool::Release(PooledServer& server) {
     return;
   }
   server.state = ServerState::kTested;
-  if (server.tracker().Quiet() && !Expired(server) && !server.HasCancelInFlight()) {
+  const wire::ReplyTracker& tracker = server.tracker();
+  if (!tracker.Quiet() && !tracker.doubtful() && !tracker.copy_in()) {
+    server.Abandon();
+  } else if (tracker.Quiet() && !Expired(server) && !server.HasCancelInFlight()) {
     server.Recycle();
   } else {
     CloseFree(server);
+  }
+}
+
+void Pool::OnServerAbandoned(PooledServer& server) {
+  PGLYNX_CHECK(server.tracker().Quiet() && !server.HasCancelInFlight());
+  // Nobody kept account of what it answered: DISCARD ALL, and nothing is believed to be there.
+  server.memory().needs_reset = true;
+  server.memory().statements = {};
+  static_cast<void>(server.tracker().TakeStruck());
+  if (stopping_ || paused_ || Expired(server)) {
+    CloseFree(server);
+  } else {
+    server.Recycle();
   }
 }
 

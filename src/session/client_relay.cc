@@ -122,6 +122,7 @@ bool ClientSession::OnClientMessage(const FrameScanner::Item& item) {
     PauseClient(kPausedPipeline);
     return false;
   }
+  const bool asks = lease_->tracker().empty();  // our own settings, if any, are a part of it
   PrepareServer();
   if (!request_open_) {
     request_open_ = true;
@@ -131,7 +132,6 @@ bool ClientSession::OnClientMessage(const FrameScanner::Item& item) {
       transaction_at_ = request_at_;
     }
   }
-  const bool asks = lease_->tracker().empty();
   if (asks) query_at_ = table_.world().loop.Now();
   ForwardClientMessage(item);
   if (asks) ArmDueTimer();

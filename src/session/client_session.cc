@@ -177,13 +177,6 @@ void ClientSession::ForwardCancels() {
 void ClientSession::OnClosed(const Error& cause) {
   Log(LogLevel::kDebug, "client left", cause.detail);
   if (state_ == State::kWaiting) Waiter::Unlink();
-  if (lease_) {
-    wire::ReplyTracker& tracker = lease_->tracker();
-    if (!tracker.Quiet()) {
-      if (!tracker.empty()) lease_->Cancel([] {});
-      tracker.Doubt();
-    }
-  }
   Finish();
 }
 
@@ -226,10 +219,6 @@ void ClientSession::Fatal(const Error& error) {
     wire::AppendErrorResponse(NewLocalReply(), wire::Severity::kFatal, error);
   }
   ForwardToClient();
-  if (lease_ && !lease_->tracker().Quiet()) {
-    if (!lease_->tracker().empty()) lease_->Cancel([] {});
-    lease_->tracker().Doubt();
-  }
   Finish();
 }
 
@@ -239,7 +228,11 @@ void ClientSession::Finish() {
   MemoryWaiter::Unlink();
   stream_->FinishAndClose();
   if (lease_ && server_paused_) lease_->ResumeReading();
-  if (lease_ && !scanner_.AtBoundary()) lease_->tracker().Doubt();
+  if (lease_ && (!scanner_.AtBoundary() || lease_->tracker().copy_in())) {
+    // The server waits for the rest: it can only be closed.
+    if (!lease_->tracker().empty()) lease_->Cancel([] {});
+    lease_->tracker().Doubt();
+  }
   state_ = State::kClosed;
   input_.Clear();
   if (table_.world().config->general.log_client_disconnections) {

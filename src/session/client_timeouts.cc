@@ -94,6 +94,7 @@ void ClientSession::OnDueTimer() {
       ArmDueTimer();
       return;
     case Reason::kCancelIgnored:
+      lease_->tracker().Doubt();  // another cancel would be no better
       Fatal({ErrorCode::kServerLost,
              fmt::format("server {} did not end the statement within {} s of its cancel by {}",
                          lease_->Peer(),

@@ -154,6 +154,10 @@ ClientSession::Fate ClientSession::OnServerError(const FrameScanner::Item& item)
   const bool denied_parse = !tracker.empty() && tracker.head() == Request::kDeniedParse;
   const Verdict verdict = tracker.Reply('E');
   TakeBackStruck(denied_parse ? 1 : 0);
+  if (verdict == Verdict::kHiddenFailed && IsFatal(item.bytes)) {
+    server_fatal_seen_ = true;  // it is not about the settings
+    return Fate::kForward;
+  }
   if (verdict == Verdict::kHiddenFailed) {
     ServerBroken({ErrorCode::kServerLost,
                   fmt::format("server {} refused this client's settings; the connection is "

@@ -18,6 +18,7 @@ using pglynx::test::BackendClient;
 using pglynx::test::FakeBackend;
 using pglynx::test::FakeWire;
 using pglynx::test::Message;
+using std::chrono::milliseconds;
 using std::chrono::seconds;
 using std::string_literals::operator""s;
 using std::string_view_literals::operator""sv;
@@ -428,9 +429,83 @@ TEST_CASE("ServerConnection says goodbye to Postgres where it is idle, and only 
   BackendClient client;
   FakeWire& used = busy.LogIn(client);
   client.lease->tracker().Sent(pglynx::wire::Request::kQuery);
+  client.lease->tracker().Doubt();
   client.lease.Release();
   CHECK(used.sent.empty());
   CHECK(used.closed);
+}
+
+// A client leaves behind a query: cancel, the answer is thrown away, then a clean session.
+TEST_CASE("ServerConnection ends what a client left behind before it is used again") {
+  FakeBackend world;
+  BackendClient client;
+  FakeWire& wire = world.LogIn(client);
+  client.lease->tracker().Sent(pglynx::wire::Request::kQuery);
+  client.lease.Release();
+  BackendClient next;
+  next.Ask(world.pool);
+  FakeWire& cancel = world.connector.Accept(1);
+  CHECK(cancel.sent == "\0\0\0\x10\x04\xd2\x16\x2e\0\0\0\x2asecr"sv);
+  cancel.Hangup();
+  SECTION("the first cancel hits") {
+    wire.Receive(Message('D', "\0\0"sv) + Message('S', "TimeZone\0CET\0"sv) +
+                 FakeBackend::ErrorMessage("ERROR", "57014", "canceled") + Message('Z', "I"));
+  }
+  SECTION("the first one came before the query was read") {
+    world.loop.turns.Pass(milliseconds(100));
+    world.connector.Accept(2).Hangup();
+    world.loop.turns.Pass(milliseconds(200));
+    FakeWire& third = world.connector.Accept(3);
+    wire.Receive(FakeBackend::ErrorMessage("ERROR", "57014", "canceled") + Message('Z', "E"));
+    CHECK(wire.sent.empty());  // the third may still come late
+    third.Hangup();
+  }
+  CHECK_FALSE(next.lease);
+  CHECK(wire.sent.find("DISCARD ALL") != std::string::npos);
+  const bool rolls_back = wire.sent.find("ROLLBACK") != std::string::npos;
+  if (rolls_back) wire.Receive(Message('C', "ROLLBACK\0"sv) + Message('Z', "I"));
+  wire.Receive(Message('C', "DISCARD ALL\0"sv) + Message('Z', "I"));
+  CHECK(next.lease);
+  CHECK(next.data.empty());
+  CHECK(world.pool.server_count() == 1);
+}
+
+TEST_CASE("ServerConnection has a batch fail that was left without its Sync") {
+  FakeBackend world;
+  BackendClient client;
+  FakeWire& wire = world.LogIn(client);
+  client.lease->tracker().Sent(pglynx::wire::Request::kParse);
+  client.lease.Release();
+  CHECK(wire.sent ==
+        Message('P', "\0!pglynx: the client left before its Sync\0\0\0"sv) + Message('S', ""));
+  world.connector.Accept(1).Hangup();
+  wire.Receive(Message('1', "") + FakeBackend::ErrorMessage("ERROR", "42601", "syntax error") +
+               Message('Z', "I"));
+  CHECK(wire.sent.find("DISCARD ALL") != std::string::npos);
+}
+
+TEST_CASE("ServerConnection gives up what does not end in kAbandonMax, and what makes no sense") {
+  FakeBackend world;
+  BackendClient client;
+  FakeWire& wire = world.LogIn(client);
+  client.lease->tracker().Sent(pglynx::wire::Request::kQuery);
+  client.lease.Release();
+  SECTION("time") {
+    world.connector.Accept(1);  // nobody answers
+    world.loop.turns.Pass(pglynx::pool::PooledServer::kAbandonMax);
+  }
+  SECTION("a COPY that asks for data") {
+    wire.Receive(Message('G', "\0\0\0"sv));
+  }
+  SECTION("the server's last word") {
+    wire.Receive(FakeBackend::ErrorMessage("FATAL", "57P01", "terminated"));
+    wire.Hangup();
+  }
+  SECTION("rubbish") {
+    wire.Receive(Message('1', ""));
+  }
+  CHECK(wire.over());
+  CHECK(world.pool.server_count() == 0);
 }
 
 TEST_CASE("ServerConnection waits for its cancel before it is used again") {

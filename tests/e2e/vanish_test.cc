@@ -221,6 +221,26 @@ TEST_CASE("a client that vanishes while it waits is not served any more") {
   CheckCleanServer(pooler);
 }
 
+TEST_CASE("a statement whose client vanished right behind it does not outlive it") {
+  const AppPooler pooler({.pool_size = 1});
+  const auto running = [] {
+    return Superuser()
+        .Exec(
+            "select count(*) from pg_stat_activity where usename = 'app' and state "
+            "= 'active' and query like '%sleep(20)%'")
+        .value();
+  };
+  for (int round = 0; round < 100; ++round) {
+    RawClient client = pooler.Raw();
+    client.Send(RawClient::Query("select pg_sleep(20)"));
+    client.Reset();
+    CHECK(ServerCount() <= 1);
+  }
+  CHECK(pooler.Client().Exec("select 1").value() == "1");
+  CHECK(running() == "0");
+  CHECK(ServerCount() == 1);
+}
+
 TEST_CASE("a waiting client gets the server of one that vanished") {
   Prepare();
   const AppPooler pooler({.pool_size = 1});

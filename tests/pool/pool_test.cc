@@ -283,7 +283,7 @@ TEST_CASE("Pool closes a marked server at its release") {
   CHECK(world.pool.server_count() == 0);
 }
 
-TEST_CASE("Pool recycles quiet servers that are not clean and closes what owes replies") {
+TEST_CASE("Pool recycles quiet servers that are not clean") {
   Fixture world(SettingsOfSize(1));
   FakeWaiter client(1);
   FakeWaiter next(2);
@@ -309,14 +309,49 @@ TEST_CASE("Pool recycles quiet servers that are not clean and closes what owes r
     server.Ready();
     CHECK(server.state == ServerState::kIdle);
   }
+}
+
+TEST_CASE("Pool has servers end what a client left, and closes those that cannot") {
+  Fixture world(SettingsOfSize(1));
+  FakeWaiter client(1);
+  client.Ask(world.pool);
+  world.launcher.LogIn();
+  FakeServer& server = client.server();
   SECTION("a request without its reply") {
     server.tracker().Sent(pglynx::wire::Request::kQuery);
+    client.Release();
+    CHECK(server.abandoned == 1);
+    CHECK(server.state == ServerState::kTested);
+    static_cast<void>(server.tracker().Reply('E'));
+    static_cast<void>(server.tracker().Reply('Z', 'I'));
+    world.pool.OnServerAbandoned(server);
+    CHECK(server.recycles == 1);
+    CHECK(server.memory().needs_reset);
+  }
+  SECTION("a request without its reply, on one that is to be closed") {
+    server.tracker().Sent(pglynx::wire::Request::kQuery);
+    server.close_needed = true;
+    client.Release();
+    CHECK(server.abandoned == 1);
+    static_cast<void>(server.tracker().Reply('Z', 'I'));
+    world.pool.OnServerAbandoned(server);
+    CHECK(server.gone);
+  }
+  SECTION("a request without its reply, and doubt") {
+    server.tracker().Sent(pglynx::wire::Request::kQuery);
+    server.tracker().Doubt();
     client.Release();
     CHECK(server.gone);
   }
   SECTION("a batch without its Sync") {
     server.tracker().Sent(pglynx::wire::Request::kParse);
     static_cast<void>(server.tracker().Reply('1'));
+    client.Release();
+    CHECK(server.abandoned == 1);
+  }
+  SECTION("a COPY that waits for data") {
+    server.tracker().Sent(pglynx::wire::Request::kQuery);
+    static_cast<void>(server.tracker().Reply('G'));
     client.Release();
     CHECK(server.gone);
   }

@@ -236,5 +236,46 @@ TEST_CASE("timeouts that a reload sets hold for clients that are here") {
   RequireClean(sim);
 }
 
+// Found by tests/soak.sh: with settings in front of the statement its time began before it.
+TEST_CASE("query_timeout counts from the statement though settings go ahead of it") {
+  Simulation sim = Make(20, With(&config::PoolUser::query_timeout, seconds(2)));
+  FakeClient& first = sim.NewClient({.settings = {{"application_name", "first"}}});
+  FakeClient& second =
+      sim.NewClient({.settings = {{"application_name", "second"}}, .tolerated = {"57014"}});
+  first.Query({Echo()});
+  second.Query({Echo()});
+  sim.RunFor(seconds(10));
+  first.Query({Sleep(seconds(1))});
+  sim.RunFor(milliseconds(100));
+  sim.pooler().Reload(sim.pooler().config());  // looks at every deadline
+  REQUIRE(sim.Settle());
+  CHECK(first.errors_seen() == 0);
+  second.Query({Sleep(seconds(4))});
+  REQUIRE(sim.Settle());
+  CHECK(second.last_error() == "57014");
+  RequireClean(sim);
+}
+
+// Found by tests/soak.sh: a cancel that came before its statement was lost, the connection was
+// closed, and the statement ran on outside of every limit.
+TEST_CASE("the statement of a client that vanished is ended before its server is anybody's") {
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    Simulation sim = Make(seed, MakeConfig(OnePool{.pool_size = 1}));
+    FakeClient& victim = sim.NewClient();
+    victim.Query({Echo()});
+    REQUIRE(sim.Settle());
+    victim.Query({Sleep(seconds(30))});
+    victim.Vanish(seed % 2 == 0 ? FakeClient::Exit::kClose : FakeClient::Exit::kReset, 0);
+    sim.RunFor(milliseconds(5));
+    FakeClient& next = sim.NewClient();
+    next.Query({Echo()});
+    sim.RunFor(seconds(1));
+    CHECK(next.statements_done() == 1);
+    CHECK(sim.server().logins() - sim.server().cancels_received() == 1);
+    CHECK(sim.server().session_count() == 1);
+    RequireClean(sim);
+  }
+}
+
 }  // namespace
 }  // namespace pglynx::sim

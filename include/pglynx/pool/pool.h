@@ -169,6 +169,8 @@ class Pool {
   // --- called by servers ---
   // Logged in, recycled, or its last cancel is over.
   void OnServerReady(PooledServer& server);
+  // What a client left behind has ended, and no cancel is on its way.
+  void OnServerAbandoned(PooledServer& server);
   // The connection is closed; `cause` has the reason. Destroys `server` at the end of the turn.
   void OnServerGone(PooledServer& server, const Error& cause);
 

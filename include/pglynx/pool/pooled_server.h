@@ -92,6 +92,12 @@ class PooledServer : public Deletable, public ListNode<PooledServer> {
   virtual void Recycle() = 0;
   // Closes now (Terminate first where it is idle).
   virtual void Close() = 0;
+  // The client left while requests were under way: cancels them, again and again, and reads the
+  // replies; then Pool::OnServerAbandoned, or Pool::OnServerGone within kAbandonMax. Until then
+  // the statement may run, so the connection counts. Precondition: each message was sent whole,
+  // and no COPY FROM STDIN waits for data.
+  virtual void Abandon() = 0;
+  static constexpr Duration kAbandonMax = std::chrono::seconds(5);
   [[nodiscard]] virtual bool HasCancelInFlight() const = 0;
   // A server that waits in kBeingCanceled reports to Pool::OnServerReady when it is over.
 
