@@ -24,8 +24,11 @@ readonly build_packages=(
 readonly test_packages=(catch2 libpq-dev python3)
 readonly fuzz_packages=(clang-19 libclang-rt-19-dev)
 # Checks that need these skip themselves with a reason where a release lacks the package.
-# systemd is there for systemd-analyze; it does not become the init system.
-readonly optional_packages=(clang-format-19 shellcheck systemd)
+# systemd is there for systemd-analyze; it does not become the init system. The python3-* are
+# the drivers whose clients take part in tests/soak.sh, which needs psycopg2 at least.
+readonly optional_packages=(
+  clang-format-19 shellcheck systemd python3-psycopg2 python3-psycopg python3-asyncpg
+)
 
 usage() {
   sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
