@@ -435,7 +435,7 @@ void ServerConnection::Close() {
     if (slot != nullptr) slot->MarkClosing();
     stream_->FinishAndClose(std::move(slot));
   }
-  Gone({ErrorCode::kServerLost,
+  Gone({ErrorCode::kConnectionClosed,
         fmt::format("server {} was closed by the pooler (pool {})", Peer(), pool_.Name())});
 }
 

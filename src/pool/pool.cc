@@ -179,6 +179,7 @@ void Pool::OnServerReady(PooledServer& server) {
 void Pool::OnLoggedIn(PooledServer& server) {
   --logins_;
   last_failure_.reset();
+  lost_all_ = false;
   retry_delay_ = Duration::zero();
   server.born = world_.loop.Now();
   const Duration lifetime = settings_.server_lifetime;
@@ -237,6 +238,7 @@ void Pool::OnServerGone(PooledServer& server, const Error& cause) {
   if (index < servers_.size()) servers_[index]->index = index;
   world_.loop.DeferDelete(std::move(gone));
   const TimePoint now = world_.loop.Now();
+  if (servers_.empty() && cause.code != ErrorCode::kConnectionClosed) lost_all_ = true;
   if (was_login) {
     --logins_;
     last_failure_ = cause;
@@ -274,14 +276,11 @@ bool Pool::WantsServer() const {
 
 void Pool::LaunchServers() {
   while (WantsServer()) {
-    if (last_failure_.has_value()) {
-      if (world_.loop.Now() < retry_at_) {
-        world_.loop.Arm(retry_timer_, retry_at_);
-        return;
-      }
-      // After a failure one login probes; the others follow when it succeeds.
-      if (logins_ > 0) return;
+    if (last_failure_.has_value() && world_.loop.Now() < retry_at_) {
+      world_.loop.Arm(retry_timer_, retry_at_);
+      return;
     }
+    if (MustProbe() && logins_ > 0) return;
     if (share_.MustWait()) {
       share_.StandInLine();
       return;
@@ -290,6 +289,10 @@ void Pool::LaunchServers() {
   }
   // A server has gone, or others are first in line now: the reserve opens at another time.
   if (settings_.reserve_pool_size > 0 && !waiters_.empty()) ArmWaitTimer();
+}
+
+bool Pool::MustProbe() const {
+  return last_failure_.has_value() || lost_all_;
 }
 
 void Pool::LaunchOne(uint64_t replaces) {
@@ -305,7 +308,7 @@ void Pool::LaunchOne(uint64_t replaces) {
 
 void Pool::OnMayConnect() {
   const bool held_back =
-      last_failure_.has_value() && (logins_ > 0 || world_.loop.Now() < retry_at_);
+      (MustProbe() && logins_ > 0) || (last_failure_.has_value() && world_.loop.Now() < retry_at_);
   if (WantsServer() && !held_back) LaunchOne(0);
   LaunchServers();
 }

@@ -99,8 +99,8 @@ void Pool::CheckInvariants() const {
   // Nobody waits without something being under way for it: a login, a retry, a place in line.
   const bool may_grow = servers_.size() < settings_.pool_size;  // the reserve has its own time
   if (WantsServer() && may_grow && UncoveredWait() != kNever && !serve_.linked()) {
-    const bool retries = last_failure_.has_value() && (logins_ > 0 || retry_timer_.armed());
-    PGLYNX_CHECK(retries || share_.in_line());
+    const bool retries = last_failure_.has_value() && retry_timer_.armed();
+    PGLYNX_CHECK(retries || (MustProbe() && logins_ > 0) || share_.in_line());
   }
   PGLYNX_CHECK(waiters_.empty() || wait_timer_.armed() ||
                settings_.query_wait_timeout == Duration::zero());

@@ -30,6 +30,7 @@ void Pool::ReplaceServers() {
   canonical_.clear();
   welcome_.reset();
   last_failure_.reset();
+  lost_all_ = false;
   retry_delay_ = Duration::zero();
   for (const std::unique_ptr<PooledServer>& server : servers_) server->close_needed = true;
   while (PooledServer* server = idle_.front()) server->Close();

@@ -431,7 +431,7 @@ void ClientSession::Deny(Request denial, const std::string& message, Error error
   if (denial == Request::kDeniedQuery) ++ready_owed_;
   drop_bytes_ = scanner_.body_remaining();  // of the message that was refused
   if (denied_ == nullptr) denied_ = std::make_unique<std::vector<Error>>();
-  denied_->push_back(std::move(error));
+  if (!Planted(Sabotage::kForgottenDenial)) denied_->push_back(std::move(error));
 }
 
 void ClientSession::OnQuery(const FrameScanner::Item& item) {

@@ -20,6 +20,7 @@ using pglynx::e2e::Parse;
 using pglynx::e2e::RawClient;
 using pglynx::e2e::RawMessage;
 using pglynx::e2e::ServerCount;
+using pglynx::e2e::Superuser;
 using pglynx::e2e::Sync;
 
 namespace {
@@ -263,6 +264,28 @@ TEST_CASE("what is longer than max_query_bytes and has to be held is 54000") {
     CHECK(client.ReadUntil('Z').back().body == "I");
   }
   bystander.CheckUndisturbed();
+}
+
+// What it does not read waits in Postgres, not here.
+TEST_CASE("a client that reads nothing of a large result costs a bounded piece of memory") {
+  AppPooler pooler(TwoServers());
+  Bystander bystander(pooler);
+  RawClient slow = pooler.Raw();
+  const uint64_t before = pooler.resident_bytes().value_or(0);
+  slow.Send(RawClient::Query("select repeat('x', 1000) from generate_series(1, 1000000)"));
+  CHECK(slow.ReadUntil('T').back().type == 'T');
+  // As far as it gets: Postgres waits for room to write.
+  REQUIRE(Eventually([] {
+    return Superuser()
+               .Exec(
+                   "select count(*) from pg_stat_activity where usename = 'app' and "
+                   "wait_event = 'ClientWrite'")
+               .value() == "1";
+  }));
+  bystander.CheckUndisturbed();
+  if (before == 0) return;  // no /proc
+  constexpr uint64_t kGrowthMax = uint64_t{2} << 20U;
+  CHECK(pooler.resident_bytes().value() <= before + kGrowthMax);
 }
 
 TEST_CASE("half a message and then nothing takes no server from others") {

@@ -341,6 +341,21 @@ TEST_CASE("RELOAD applies what changed, and says what that is") {
   CHECK(waiter.Exec("select 1").ok());
 }
 
+TEST_CASE("RELOAD of a password holds for new logins, and who is here stays") {
+  AppPooler pooler({.pool_size = 1, .auth = "scram-sha-256"});
+  Connection here = pooler.Client();
+  REQUIRE(here.Exec("select 1").ok());
+  std::string config = AppConfig({.pool_size = 1, .auth = "scram-sha-256"});
+  const std::string old_line = "password = \"secret\"";
+  config.replace(config.find(old_line), old_line.size(),
+                 "password = \"changed\"\nserver_password = \"secret\"");
+  pooler.WriteConfig(config);
+  REQUIRE(pooler.Admin().Exec("reload").ok());
+  CHECK(here.Exec("select 2").value() == "2");
+  CHECK(Has(pooler.Client().error(), "password authentication failed"));
+  CHECK(pooler.Connect("app", "app", "changed").Exec("select 3").value() == "3");
+}
+
 TEST_CASE("RELOAD of a broken file tells where it is broken, and changes nothing") {
   AppPooler pooler({.pool_size = 1});
   Connection client = pooler.Client();

@@ -210,6 +210,42 @@ TEST_CASE("Pool tries again after server_retry_min when several logins fail toge
   CHECK(world.launcher.Count(ServerState::kLogin) == 1);
 }
 
+// 50 pools of 20 would meet a server that restarts with 1,000 logins at once.
+TEST_CASE("Pool probes with one login when it has lost its last server") {
+  Fixture world(SettingsOfSize(4));
+  std::deque<FakeWaiter> clients;
+  for (uint64_t id = 1; id <= 4; ++id) {
+    clients.emplace_back(id).Ask(world.pool);
+    world.launcher.LogIn();
+  }
+  for (FakeWaiter& client : clients) client.Lose("terminated");
+  world.loop.EndTurn();
+  for (FakeWaiter& client : clients) client.Ask(world.pool);
+  CHECK(world.launcher.Count(ServerState::kLogin) == 1);
+  SECTION("and opens the others when it succeeds") {
+    world.launcher.LogIn();
+    world.loop.EndTurn();
+    CHECK(world.launcher.Count(ServerState::kLogin) == 3);
+  }
+  SECTION("and tells the cause to all when it fails") {
+    world.launcher.RefuseLogin("refused");
+    for (FakeWaiter& client : clients) CHECK(client.failures.size() == 1);
+  }
+}
+
+TEST_CASE("Pool opens several connections at once when it closed its last server itself") {
+  Fixture world(SettingsOfSize(4));
+  FakeWaiter first(1);
+  first.Ask(world.pool);
+  world.launcher.LogIn();
+  first.Release();
+  world.launcher.servers.at(0)->Close();
+  world.loop.EndTurn();
+  std::deque<FakeWaiter> clients;
+  for (uint64_t id = 2; id <= 5; ++id) clients.emplace_back(id).Ask(world.pool);
+  CHECK(world.launcher.Count(ServerState::kLogin) == 4);
+}
+
 TEST_CASE("Pool opens the other connections when the one that probed has succeeded") {
   Fixture world(SettingsOfSize(3));
   FakeWaiter early(1);

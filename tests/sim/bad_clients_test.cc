@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "pglynx/core/sabotage.h"
 #include "pglynx/pool/snapshot.h"
 #include "pglynx/wire/message_writer.h"
 #include "sim/raw_client.h"
@@ -150,6 +151,39 @@ TEST_CASE("however many connections say nothing, those that say something get in
   CHECK(left >= 1'000);
   CHECK(left <= 1'010);
   silent.clear();
+  RequireClean(sim);
+}
+
+TEST_CASE("a contradiction ends the one client and its server, and is counted") {
+  if (!kCanPlant) return;
+  Simulation sim(1, OnePool{.pool_size = 2});
+  FakeClient& bystander = sim.NewClient();
+  bystander.Query({Begin(), Echo()});
+  REQUIRE(sim.Settle());
+  RawClient anna(sim);
+  anna.LogIn();
+  sim.RunFor(seconds(1));
+  Plant(Sabotage::kForgottenDenial);
+  anna.Say(Bind("unknown") + std::string(kSync));
+  sim.RunFor(seconds(1));
+  Plant(Sabotage::kNone);
+  CHECK(anna.ended());
+  CHECK(anna.last_sqlstate() == "XX000");
+  CHECK(anna.last_error_text().find("makes no sense") != std::string::npos);
+  pool::Snapshot snapshot;
+  sim.pooler().sessions().FillSnapshot(snapshot, false);
+  CHECK(snapshot.broken_pairs == 1);
+  const auto& lines = sim.log().lines();
+  CHECK(std::any_of(lines.begin(), lines.end(), [](const std::string& line) {
+    return line.find("broken pair") != std::string::npos &&
+           line.find("refused Parse>") != std::string::npos;  // the last events
+  }));
+  CHECK(sim.server().session_count() == 1);  // hers is closed
+  bystander.Query({Echo(), Commit()});
+  REQUIRE(sim.Settle());
+  CHECK(bystander.statements_done() == 4);
+  CHECK(bystander.errors_seen() == 0);
+  RequireServes(sim);
   RequireClean(sim);
 }
 

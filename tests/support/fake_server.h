@@ -83,7 +83,8 @@ inline FakeServer::~FakeServer() {
 inline void FakeServer::Close() {
   if (gone) return;
   ++launcher_.closes;
-  Break("closed by the pooler");
+  gone = true;
+  pool_.OnServerGone(*this, {ErrorCode::kConnectionClosed, "closed by the pooler"});
 }
 
 inline void FakeServer::Break(std::string cause) {

@@ -17,6 +17,7 @@ enum class Sabotage : uint8_t {
   kLimitOffByOne,       // a pool has one server more than pool_size
   kReplySwap,           // a reply goes to another client
   kDoubleRelease,       // a server goes back to its pool twice
+  kForgottenDenial,     // why a statement was refused is not kept: a broken pair
 };
 
 #ifdef PGLYNX_DCHECK_ON

@@ -16,7 +16,8 @@
 // - several logins run at once, never more than clients wait;
 // - after a failed login nobody is made to wait for the next one: while no server is left,
 //   waiting and new clients get the cause at once, and logins are retried after
-//   server_retry_min, doubling to server_retry_max.
+//   server_retry_min, doubling to server_retry_max. After a failure, or the loss of the last
+//   server, one login probes; the others follow when it has succeeded.
 
 #include <cstdint>
 #include <memory>
@@ -171,7 +172,8 @@ class Pool {
   void OnServerReady(PooledServer& server);
   // What a client left behind has ended, and no cancel is on its way.
   void OnServerAbandoned(PooledServer& server);
-  // The connection is closed; `cause` has the reason. Destroys `server` at the end of the turn.
+  // The connection is closed; `cause` has the reason, kConnectionClosed where Close() was called.
+  // Destroys `server` at the end of the turn.
   void OnServerGone(PooledServer& server, const Error& cause);
 
   // --- settings ---
@@ -255,6 +257,7 @@ class Pool {
   void LaunchServers();
   void LaunchOne(uint64_t replaces);
   [[nodiscard]] bool WantsServer() const;
+  [[nodiscard]] bool MustProbe() const;
   [[nodiscard]] size_t ServersMax() const;
   void FailWaiters(const Error& error);
   // More clients wait than will be served within query_wait_timeout, by the pace at which the
@@ -288,6 +291,7 @@ class Pool {
   metrics::PoolStats stats_;
   std::unordered_map<std::string, Parameter> canonical_;
   std::optional<Error> last_failure_;  // of the last login, until one succeeds
+  bool lost_all_ = false;              // the last server was lost; until a login succeeds
   TimePoint retry_at_{};
   Duration retry_delay_{};
   bool in_hot_standby_ = false;
