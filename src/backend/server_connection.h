@@ -68,10 +68,6 @@ class ServerConnection final : public pool::PooledServer,
   // Sends the queries in one write; OnExchangeData verifies that each ends with its tag.
   void StartExchange(std::vector<std::pair<std::string, std::string>> queries_and_tags);
   bool OnExchangeMessage(char type, std::string_view body);
-  bool OnDrainMessage(char type, std::string_view body);
-  void FailBatch();
-  void CancelAgain();
-  void CheckDrained();
   void OnExchangeDone();
   bool CheckRun(std::string_view run);
   bool OnIdleMessage(char type, std::string_view body);
@@ -80,6 +76,12 @@ class ServerConnection final : public pool::PooledServer,
   using Handler = bool (ServerConnection::*)(char type, std::string_view body);
   void ForEachMessage(std::string_view bytes, Handler handle);
   void OnTimeout();
+  // --- server_drain.cc ---
+  void FailBatch();
+  void CancelAgain();
+  void OnDrainTimeout();
+  bool OnDrainMessage(char type, std::string_view body);
+  void CheckDrained();
   // Ends the connection and tells the pool and the user why.
   void Fail(ErrorCode code, std::string_view what);
   void Gone(const Error& error);

@@ -5,7 +5,8 @@
 // merely does not read: its window is zero, its acknowledgements come (net/ipv4/tcp_timer.c,
 // tcp_probe_timer). A client that takes its time with a large result must not be cut off.
 //
-// Pure; the stream looks every `user_timeout` while data may be under way.
+// Pure; the stream looks every `user_timeout` while data may be under way, or waits for the window
+// to open.
 
 #include "pglynx/core/time.h"
 

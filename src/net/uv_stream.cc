@@ -24,6 +24,8 @@ namespace {
 // A stream may read this many full blocks in one event before others get their turn.
 constexpr int kReadsPerEventMax = 4;
 constexpr size_t kVectorMax = 64;
+// Probes of a closed window without an answer; an answer sets the count back to 0.
+constexpr int kProbesUnansweredMax = 3;
 // How long FinishAndClose waits for the peer to read what it was sent.
 constexpr Duration kLingerMax = std::chrono::seconds(2);
 
@@ -197,11 +199,14 @@ class UvStream::Handle final : public LingeringStream {
     tcp_info info{};
     socklen_t length = sizeof info;
     if (getsockopt(descriptor_, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return;  // not TCP
-    int unsent = 0;
-    static_cast<void>(ioctl(descriptor_, SIOCOUTQ, &unsent));  // and what is unacknowledged
-    switch (acks_.Look(unsent > 0, std::chrono::milliseconds(info.tcpi_last_ack_recv),
+    // Segments in flight, or probes of a closed window that nobody answers. What the kernel holds
+    // back from a peer that does not read is no sign of anything: its probes, which are answered,
+    // come minutes apart in the end.
+    const bool unanswered = info.tcpi_unacked > 0 || info.tcpi_probes >= kProbesUnansweredMax;
+    switch (acks_.Look(unanswered, std::chrono::milliseconds(info.tcpi_last_ack_recv),
                        loop_.socket_options.user_timeout)) {
       case AckWatch::Verdict::kQuiet:
+        if (HasUnsent()) WatchAcks();
         return;
       case AckWatch::Verdict::kWait:
         WatchAcks();
@@ -211,6 +216,12 @@ class UvStream::Handle final : public LingeringStream {
         Die();
         return;
     }
+  }
+
+  // The kernel or this stream holds something back.
+  [[nodiscard]] bool HasUnsent() const {
+    int unsent = 0;
+    return !out_.empty() || (ioctl(descriptor_, SIOCOUTQ, &unsent) == 0 && unsent > 0);
   }
 
   // libuv (uv__poll_io in src/unix/poll.c) says UV_EBADF and stops polling where the kernel says

@@ -223,6 +223,30 @@ TEST_CASE("A stream delivers what came before its connection was reset, and name
   }
 }
 
+// Its window is closed, and the kernel's probes come ever more rarely: far apart from each other
+// than user_timeout. That nothing happens takes time to see.
+TEST_CASE("A stream whose peer reads nothing is not given up by user_timeout") {
+  Loopback world;
+  constexpr auto kUserTimeout = std::chrono::milliseconds(20);
+  world.loop.SetSocketOptions({.user_timeout = kUserTimeout});
+  const auto listener = world.Listen();
+  const RawClient peer(listener->address().port);
+  REQUIRE(world.RunUntil([&] { return !world.accepted.empty(); }));
+  auto& end = *world.accepted.back();
+  end.stream->Write(RandomBytes(kManyBytes));
+  bool over = false;
+  struct Alarm {
+    void Ring() { *rung = true, loop->Stop(); }
+    bool* rung;
+    pglynx::net::UvEventLoop* loop;
+  } alarm{&over, &world.loop};
+  pglynx::Timer timer = pglynx::MemberTimer<&Alarm::Ring>(&alarm);
+  world.loop.Arm(timer, world.loop.Now() + 50 * kUserTimeout);
+  REQUIRE(world.RunUntil([&] { return over; }));
+  CHECK(end.closed.empty());
+  CHECK(end.stream->pending_bytes() > 0);
+}
+
 TEST_CASE("A stream that is closed or destroyed inside OnData is silent afterwards") {
   for (const bool destroys : {false, true}) {
     CAPTURE(destroys);
