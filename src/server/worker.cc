@@ -18,6 +18,10 @@ namespace {
 // Averages in SHOW STATS are over the time since the last tick.
 constexpr Duration kStatsPeriod = std::chrono::seconds(60);
 
+// How long the cancels of what runs at the end may take, and how often they are counted.
+constexpr Duration kCancelsMax = std::chrono::seconds(1);
+constexpr Duration kCancelsTick = std::chrono::milliseconds(5);
+
 const Error kShutdownError = {ErrorCode::kAdminShutdown,
                               "terminating connection due to administrator command: pglynx is "
                               "shutting down"};
@@ -214,8 +218,7 @@ void Worker::OnReloadSignal() {
 void Worker::OnStopSignal() {
   if (stopping_) {
     log_.Warn("second signal to stop: closing all clients now");
-    sessions_->EndNow(nullptr, kShutdownError);
-    StopNow();
+    EndClientsAndStop();
     return;
   }
   log_.Info("stopping: clients end between transactions");
@@ -241,8 +244,25 @@ void Worker::Shutdown(admin::ShutdownMode mode) {
 
 void Worker::OnShutdownDeadline() {
   log_.Warn(fmt::format("shutdown_timeout: closing {} clients", sessions_->client_count()));
+  EndClientsAndStop();
+}
+
+// What they run is cancelled: Postgres would go on with it, whoever has gone. The requests get a
+// moment to arrive.
+void Worker::EndClientsAndStop() {
+  shutdown_timer_.Disarm();
+  sessions_->OnEmpty({});
   sessions_->EndNow(nullptr, kShutdownError);
-  StopNow();
+  cancels_end_at_ = loop_.Now() + kCancelsMax;
+  OnCancelsTick();
+}
+
+void Worker::OnCancelsTick() {
+  if (cancels_.size() == 0 || loop_.Now() >= cancels_end_at_) {
+    StopNow();
+  } else {
+    loop_.Arm(cancels_timer_, loop_.Now() + kCancelsTick);
+  }
 }
 
 void Worker::StopNow() {

@@ -210,6 +210,18 @@ TEST_CASE("shutdown_timeout ends what outlasts it") {
   CHECK(Eventually([] { return ServerCount() == 0; }));
 }
 
+TEST_CASE(
+    "what runs at the end of shutdown_timeout is cancelled, and does not outlive the pooler") {
+  AppPooler pooler({.pool_size = 1, .general = "shutdown_timeout = \"300ms\""});
+  RawClient busy = pooler.Raw();
+  busy.Send(RawClient::Query("do $$ begin raise notice 'running'; perform pg_sleep(600); end $$"));
+  busy.ReadUntil('N');
+  pooler.Signal(SIGTERM);
+  CheckFatal57P01(busy);
+  CHECK(pooler.WaitExit(kAtOnce) == 0);
+  CHECK(Eventually([] { return ServerCount() == 0; }));
+}
+
 TEST_CASE("SIGQUIT waits for nobody") {
   AppPooler pooler({.pool_size = 2});
   RawClient idle = pooler.Raw();

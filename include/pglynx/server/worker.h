@@ -69,6 +69,8 @@ class Worker final : public session::SessionHost,
   void CheckDescriptors();
   void MakeConsoleCredentials();
   void OnShutdownDeadline();
+  void EndClientsAndStop();
+  void OnCancelsTick();
   void OnStatsTick();
   void OnWatchdog();
 
@@ -93,8 +95,10 @@ class Worker final : public session::SessionHost,
   bool draining_ = false;
   net::UvEventLoop::Load loop_load_;  // of the last stats period
   TimePoint stats_tick_at_{};
+  TimePoint cancels_end_at_{};
   Timer stop_timer_ = MemberTimer<&Worker::StopNow>(this);
   Timer shutdown_timer_ = MemberTimer<&Worker::OnShutdownDeadline>(this);
+  Timer cancels_timer_ = MemberTimer<&Worker::OnCancelsTick>(this);
   Timer stats_timer_ = MemberTimer<&Worker::OnStatsTick>(this);
   Timer watchdog_timer_ = MemberTimer<&Worker::OnWatchdog>(this);
 };
