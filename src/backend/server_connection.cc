@@ -154,6 +154,7 @@ void ServerConnection::OnLoggedIn() {
     }
   }
   memory().parameters = welcome.defaults;
+  memory().defaults = welcome.defaults;
   // One that is to be replaced may be at another server than those to come.
   if (!close_needed) pool_.SetWelcome(std::move(welcome));
   pid_ = handshake_->pid();

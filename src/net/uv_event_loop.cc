@@ -93,6 +93,7 @@ void UvEventLoop::Impl::EndTurn() {
     }
     std::vector<std::unique_ptr<Deletable>> dying;
     dying.swap(doomed);
+    for (std::unique_ptr<Deletable>& object : dying) object.reset();  // in their order
   }
   NoteLoad();
   now_valid_ = false;

@@ -157,13 +157,32 @@ bool Pools::AreReplaced(std::string_view database) const {
                      [](const pool::Pool* pool) { return pool->close_needed_count() == 0; });
 }
 
+struct Pools::DroppedEntry final : public Deletable {
+  explicit DroppedEntry(Entry dropped) : entry(std::move(dropped)) {}
+  Entry entry;
+};
+
+void Pools::Drop(Entry entry) {
+  world_.backend.loop.DeferDelete(std::make_unique<DroppedEntry>(std::move(entry)));
+}
+
+bool Pools::IsUnused(const Entry& entry) {
+  return entry.pool->clients == 0 && entry.pool->empty();
+}
+
 void Pools::DropUnused() {
-  std::erase_if(removed_,
-                [](const Entry& entry) { return entry.pool->clients == 0 && entry.pool->empty(); });
-  std::erase_if(pools_, [](const auto& item) {
-    const Entry& entry = item.second;
-    return entry.config_pool == "*" && entry.pool->clients == 0 && entry.pool->empty();
-  });
+  const auto unused = std::stable_partition(removed_.begin(), removed_.end(),
+                                            [](const Entry& entry) { return !IsUnused(entry); });
+  for (auto at = unused; at != removed_.end(); ++at) Drop(std::move(*at));
+  removed_.erase(unused, removed_.end());
+  for (auto at = pools_.begin(); at != pools_.end();) {
+    if (at->second.config_pool != "*" || !IsUnused(at->second)) {
+      ++at;
+      continue;
+    }
+    Drop(std::move(at->second));
+    at = pools_.erase(at);
+  }
   budget_.DropUnused();
 }
 

@@ -339,12 +339,10 @@ void ClientSession::RestoreAfterReset() {
 void ClientSession::Restore(const PendingReset& pending) {
   const bool taken_back = pending.failed && !pending.committed && &pending != restored_.get();
   if (taken_back) return;
-  // Right behind a reload the defaults of the new servers are not known yet.
-  const pool::ParameterSet* defaults =
-      pool_.welcome().has_value() ? &*pool_.welcome()->defaults : nullptr;
+  const pool::ParameterRef& defaults = lease_->memory().defaults;
   std::string batch;
   for (const pool::Parameter& parameter : initial_->all()) {
-    const std::string* standard = defaults != nullptr ? defaults->Find(parameter.name) : nullptr;
+    const std::string* standard = defaults->Find(parameter.name);
     if (standard != nullptr && *standard == parameter.value) continue;
     if (!pending.resets.Includes(parameter.name)) continue;
     const std::string* now = wanted_->Find(parameter.name);

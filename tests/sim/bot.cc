@@ -125,8 +125,9 @@ std::vector<Op> Bot::SomeOps(Protocol protocol) {
   for (uint64_t count = dice_.Between(1, 3); count > 0; --count) {
     const Op op = SomeOp(protocol);
     resets = resets || op.kind == OpKind::kReset;
-    // Not a RESET in front of a SAVEPOINT in one batch: docs/limits.md.
-    ops.push_back(resets && op.kind == OpKind::kSavepoint ? Echo() : op);
+    // Not a RESET in front of a SAVEPOINT or a BEGIN in one batch: docs/limits.md.
+    const bool opens = op.kind == OpKind::kSavepoint || op.kind == OpKind::kBegin;
+    ops.push_back(resets && opens ? Echo() : op);
   }
   return ops;
 }

@@ -333,6 +333,23 @@ TEST_CASE("SET LOCAL behind a RESET holds to the end of its transaction") {
 }
 
 // Seed 287.
+// Swarm, profile hard, seed 5800: RECONNECT makes the pool forget what its servers reported, but
+// the client's own server is still the old one.
+TEST_CASE("SET LOCAL behind a RESET holds though a RECONNECT came in between") {
+  Simulation sim(1, OnePool{.pool_size = 1});
+  FakeClient& anna = sim.NewClient({.settings = {{"application_name", "anna"}}});
+  anna.Query({Begin(), Echo()});
+  REQUIRE(sim.Settle());
+  sim.pooler().pools().Reconnect("app");
+  anna.Query({Reset("application_name"), SetLocal("application_name", "ben")});
+  REQUIRE(sim.Settle());
+  anna.Query({Show("application_name")});
+  anna.Query({Commit(), Show("application_name")});
+  REQUIRE(sim.Settle());
+  CHECK(anna.errors_seen() == 0);
+  RequireClean(sim);
+}
+
 TEST_CASE("a RESET that was committed before an error is made good") {
   Simulation sim(1, OnePool{.pool_size = 1});
   FakeClient& anna = sim.NewClient(NamedAnna());

@@ -104,6 +104,7 @@ void SimLoop::FinishTurn() {
     }
     std::vector<std::unique_ptr<Deletable>> dying;
     dying.swap(doomed_);
+    for (std::unique_ptr<Deletable>& object : dying) object.reset();  // in their order
   }
 }
 

@@ -54,6 +54,24 @@ TEST_CASE("PAUSE lets transactions finish, holds the others, and RESUME goes on"
 }
 
 // Swarm, profile limits, seed 294: the welcome of the old servers was read though it was gone.
+// Swarm, profile hard, seed 8990: the pool went before the servers that had just been closed.
+TEST_CASE("a pool that a reload takes away may be dropped in the turn that closes its servers") {
+  config::Config config = MakeConfig(OnePool{.pool_size = 2});
+  config.pools.push_back(MakePool("other", OnePool{}, 0));
+  Simulation sim(8, config, 1, PostgresUser::Method::kTrust);
+  FakeClient& client = sim.NewClient({.user = "other", .database = "other"});
+  client.Query({Echo()});
+  REQUIRE(sim.Settle());
+  client.Leave();
+  sim.RunFor(seconds(1));
+  config.pools.pop_back();
+  sim.pooler().Reload(std::move(config));
+  sim.pooler().Tick();
+  sim.RunFor(seconds(1));
+  CHECK(sim.server().session_count() == 0);
+  RequireClean(sim);
+}
+
 TEST_CASE("RECONNECT in the middle of a login that asks the server holds it up and no more") {
   for (int64_t after_us = 0; after_us < 4000; after_us += 50) {
     Simulation sim(7, OnePool{.pool_size = 1});

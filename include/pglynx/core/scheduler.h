@@ -5,7 +5,7 @@
 //
 // Contracts (ARCHITECTURE.md section 6): Now() is constant within a turn; order in a turn is
 // timers, reads, posted tasks, deletes; an object may ask for its own deletion with
-// DeferDelete and is destroyed at the end of the turn.
+// DeferDelete and is destroyed at the end of the turn, in the order of the calls.
 
 #include <cstdint>
 #include <memory>

@@ -45,6 +45,7 @@ class ServerUser {
 // What a server connection still carries of those who used it.
 struct ServerMemory {
   ParameterRef parameters;  // settings in force; kUnknownValue where that is not known
+  ParameterRef defaults;    // those it reported at its login: what RESET goes back to
   ServerStatements statements;
   // The unnamed prepared statement that it holds.
   struct Unnamed {

@@ -78,8 +78,12 @@ class Pools {
     std::unique_ptr<backend::Launcher> launcher;
     std::unique_ptr<pool::Pool> pool;
   };
+  struct DroppedEntry;
   using Key = std::pair<std::string, std::string>;  // database as asked for, user
 
+  [[nodiscard]] static bool IsUnused(const Entry& entry);
+  // At the end of the turn: servers that were closed in it go first.
+  void Drop(Entry entry);
   [[nodiscard]] bool ServersChanged(const Entry& entry, const backend::ServerTarget& target) const;
 
   World world_;
