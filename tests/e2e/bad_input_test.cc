@@ -270,7 +270,7 @@ TEST_CASE("what is longer than max_query_bytes and has to be held is 54000") {
 
 // What it does not read waits in Postgres, not here.
 TEST_CASE("a client that reads nothing of a large result costs a bounded piece of memory") {
-  AppPooler pooler(TwoServers());
+  AppPooler pooler({.pool_size = 3});
   Bystander bystander(pooler);
   RawClient slow = pooler.Raw();
   const uint64_t before = pooler.resident_bytes().value_or(0);
