@@ -182,7 +182,9 @@ ResultTable PoolsTable(const Snapshot& snapshot) {
                      {"maxwait", kInt4},
                      {"maxwait_us", kInt4},
                      {"pool_mode", kText},
-                     {"load_balance_hosts", kText}}};
+                     {"load_balance_hosts", kText},
+                     {"cl_pinned", kInt4},
+                     {"max_pinned", kInt4}}};
   for (const PoolRow& row : snapshot.pools) {
     table.rows.push_back(
         {row.database, row.user, Int4Cell(row.cl_active), Int4Cell(row.cl_waiting),
@@ -190,7 +192,8 @@ ResultTable PoolsTable(const Snapshot& snapshot) {
          Int4Cell(row.sv_active), Int4Cell(row.sv_active_cancel), Int4Cell(row.sv_being_canceled),
          Int4Cell(row.sv_idle), Int4Cell(row.sv_used), Int4Cell(row.sv_tested),
          Int4Cell(row.sv_login), Int4Cell(row.maxwait_us / kMicrosecondsPerSecond),
-         Int4Cell(row.maxwait_us % kMicrosecondsPerSecond), TextCell(row.pool_mode), std::nullopt});
+         Int4Cell(row.maxwait_us % kMicrosecondsPerSecond), TextCell(row.pool_mode), std::nullopt,
+         Int4Cell(row.cl_pinned), Int4Cell(row.max_pinned)});
   }
   return table;
 }

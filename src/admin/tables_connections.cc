@@ -88,12 +88,16 @@ std::string TimestampText(int64_t microseconds) {
                      clock.hours().count(), clock.minutes().count(), clock.seconds().count());
 }
 
+// Text, as an int4 column has nothing empty.
 ResultTable ClientsTable(const pool::Snapshot& snapshot) {
   ResultTable table{ConnectionColumns()};
   table.columns.push_back({"pin_reason", kText});
+  table.columns.push_back({"pin_seconds", kText});
   for (const ConnectionRow& row : snapshot.clients) {
     Row cells = ConnectionCells(row);
     cells.emplace_back(row.pin_reason);
+    cells.emplace_back(row.pin_reason.empty() ? ""
+                                              : Int4Cell(row.pin_age_us / kMicrosecondsPerSecond));
     table.rows.push_back(std::move(cells));
   }
   return table;

@@ -1,9 +1,10 @@
-// SHOW STATS, STATS_TOTALS, STATS_AVERAGES and TOTALS: the same twelve numbers under the
-// four sets of names that PgBouncer gave them.
+// SHOW STATS, STATS_TOTALS, STATS_AVERAGES and TOTALS: the same numbers under the four sets of
+// names that PgBouncer gave them, and behind all of its columns our own.
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -35,7 +36,7 @@ struct Measure {
   std::string_view totals_average;
 };
 
-constexpr std::array<Measure, 12> kMeasures = {{
+constexpr std::array<Measure, 14> kMeasures = {{
     {&PoolStats::server_assignment_count, Average::kPerSecond, "total_server_assignment_count",
      "avg_server_assignment_count", "server_assignment_count", "server_assignment_count",
      "total_server_assignment_count", "avg_server_assignment_count"},
@@ -64,7 +65,17 @@ constexpr std::array<Measure, 12> kMeasures = {{
     {&PoolStats::client_login_count, Average::kPerSecond, "total_client_login_count",
      "avg_client_login_count", "client_login_count", "avg_client_login_count",
      "total_client_login_count", "avg_client_login_count"},
+    {&PoolStats::pin_count, Average::kPerSecond, "total_pin_count", "avg_pin_count", "pin_count",
+     "avg_pin_count", "total_pin_count", "avg_pin_count"},
+    {&PoolStats::probe_count, Average::kPerSecond, "total_probe_count", "avg_probe_count",
+     "probe_count", "avg_probe_count", "total_probe_count", "avg_probe_count"},
 }};
+
+// PgBouncer's, then our own: who counts columns finds its totals and averages where they were.
+using Measures = std::span<const Measure>;
+constexpr size_t kPgbouncerMeasures = 12;
+constexpr std::array<Measures, 2> kOwners = {Measures(kMeasures).first(kPgbouncerMeasures),
+                                             Measures(kMeasures).subspan(kPgbouncerMeasures)};
 
 struct Sums {
   PoolStats now;
@@ -124,41 +135,45 @@ void AppendDatabaseRows(ResultTable& table, const pool::Snapshot& snapshot, Sele
       Add(sums, snapshot.pools[i]);
     }
     Row cells = {database};
-    for (const Measure& measure : kMeasures) {
-      if (selection.totals) cells.emplace_back(NumericCell(sums.now.*measure.value));
-    }
-    for (const Measure& measure : kMeasures) {
-      if (!selection.averages) break;
-      cells.emplace_back(NumericCell(AverageOf(measure, sums, snapshot.stats_period_us)));
+    for (const Measures measures : kOwners) {
+      for (const Measure& measure : measures) {
+        if (selection.totals) cells.emplace_back(NumericCell(sums.now.*measure.value));
+      }
+      for (const Measure& measure : measures) {
+        if (!selection.averages) break;
+        cells.emplace_back(NumericCell(AverageOf(measure, sums, snapshot.stats_period_us)));
+      }
     }
     table.rows.push_back(std::move(cells));
   }
 }
 
-void AppendColumns(ResultTable& table, std::string_view Measure::* name) {
-  for (const Measure& measure : kMeasures) table.columns.push_back({measure.*name, kNumeric});
+void AppendColumns(ResultTable& table, Measures measures, std::string_view Measure::* name) {
+  for (const Measure& measure : measures) table.columns.push_back({measure.*name, kNumeric});
 }
 
 }  // namespace
 
 ResultTable StatsTable(const pool::Snapshot& snapshot) {
   ResultTable table{{{"database", kText}}};
-  AppendColumns(table, &Measure::stats_total);
-  AppendColumns(table, &Measure::stats_average);
+  for (const Measures measures : kOwners) {
+    AppendColumns(table, measures, &Measure::stats_total);
+    AppendColumns(table, measures, &Measure::stats_average);
+  }
   AppendDatabaseRows(table, snapshot, {.totals = true, .averages = true});
   return table;
 }
 
 ResultTable StatsTotalsTable(const pool::Snapshot& snapshot) {
   ResultTable table{{{"database", kText}}};
-  AppendColumns(table, &Measure::total);
+  AppendColumns(table, kMeasures, &Measure::total);
   AppendDatabaseRows(table, snapshot, {.totals = true});
   return table;
 }
 
 ResultTable StatsAveragesTable(const pool::Snapshot& snapshot) {
   ResultTable table{{{"database", kText}}};
-  AppendColumns(table, &Measure::average_name);
+  AppendColumns(table, kMeasures, &Measure::average_name);
   AppendDatabaseRows(table, snapshot, {.averages = true});
   return table;
 }
@@ -167,12 +182,14 @@ ResultTable TotalsTable(const pool::Snapshot& snapshot) {
   Sums sums;
   for (const pool::PoolRow& row : snapshot.pools) Add(sums, row);
   ResultTable table{{{"name", kText}, {"value", kNumeric}}};
-  for (const Measure& measure : kMeasures) {
-    table.rows.push_back({TextCell(measure.totals_total), NumericCell(sums.now.*measure.value)});
-  }
-  for (const Measure& measure : kMeasures) {
-    table.rows.push_back({TextCell(measure.totals_average),
-                          NumericCell(AverageOf(measure, sums, snapshot.stats_period_us))});
+  for (const Measures measures : kOwners) {
+    for (const Measure& measure : measures) {
+      table.rows.push_back({TextCell(measure.totals_total), NumericCell(sums.now.*measure.value)});
+    }
+    for (const Measure& measure : measures) {
+      table.rows.push_back({TextCell(measure.totals_average),
+                            NumericCell(AverageOf(measure, sums, snapshot.stats_period_us))});
+    }
   }
   return table;
 }

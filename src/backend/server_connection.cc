@@ -233,7 +233,7 @@ void ServerConnection::ForEachMessage(std::string_view bytes, Handler handle) {
 bool ServerConnection::CheckRun(std::string_view run) {
   if (phase_ == Phase::kDraining || (phase_ == Phase::kExchange && !exchange_done_)) return true;
   while (run.size() >= wire::kHeaderBytes) {
-    if (run[0] != 'N' && run[0] != 'A') return OnIdleMessage(run[0], {});
+    if (run[0] != 'N') return OnIdleMessage(run[0], {});
     run.remove_prefix(std::min<size_t>(run.size(), size_t{LoadU32(run.data() + 1)} + 1));
   }
   return true;
@@ -282,6 +282,7 @@ void ServerConnection::OnExchangeDone() {
   if (discards_all_) {
     discards_all_ = false;
     memory.needs_reset = false;
+    memory.settings_unknown = false;
     memory.statements.Clear();
     memory.sequences_of = 0;
     // What is reported has been reported; what is not is at its default again.
@@ -301,6 +302,7 @@ void ServerConnection::OnExchangeDone() {
 // notices pass, and an error is its last word.
 bool ServerConnection::OnIdleMessage(char type, std::string_view body) {
   if (type == 'S') return LearnParameter(body);
+  if (type == 'A') return true;  // of a channel that a later UNLISTEN or reset has closed
   if (type == 'E') {
     const auto error = handshake::ParseServerError(body);
     Fail(ErrorCode::kServerLost,

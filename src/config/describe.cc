@@ -115,6 +115,12 @@ std::string_view Masked(const Secret& secret) {
 std::string_view Name(PoolMode mode) {
   return NameIn(kPoolModes, mode);
 }
+std::string_view Name(SessionStatePolicy policy) {
+  return NameIn(kSessionStatePolicies, policy);
+}
+std::string_view Name(HiddenStatePolicy policy) {
+  return NameIn(kHiddenStatePolicies, policy);
+}
 std::string_view Name(AuthMethod method) {
   return NameIn(kAuthMethods, method);
 }

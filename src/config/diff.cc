@@ -92,6 +92,10 @@ PoolChange CompareReal(const PoolOfUser& a, const PoolOfUser& b) {
   Compare("connect_query", a.pool->connect_query, b.pool->connect_query, kReplaces, change);
   Compare("prepared_statements_cache_size", a.pool->prepared_statements_cache_size,
           b.pool->prepared_statements_cache_size, kKeeps, change);
+  Compare("deferred_begin", a.pool->deferred_begin, b.pool->deferred_begin, kKeeps, change);
+  Compare("on_session_state", a.pool->on_session_state, b.pool->on_session_state, kKeeps, change);
+  Compare("on_hidden_state", a.pool->on_hidden_state, b.pool->on_hidden_state, kKeeps, change);
+  Compare("max_pinned", a.pool->max_pinned, b.pool->max_pinned, kKeeps, change);
   // The pool and the user have a key of this name: one word for both.
   Compare("max_client_conn", std::pair(a.pool->max_client_conn, a.user->max_client_conn),
           std::pair(b.pool->max_client_conn, b.user->max_client_conn), kKeeps, change);

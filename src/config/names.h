@@ -19,6 +19,16 @@ struct EnumName {
 inline constexpr std::array<EnumName<PoolMode>, 2> kPoolModes = {
     {{"transaction", PoolMode::kTransaction}, {"session", PoolMode::kSession}}};
 
+inline constexpr std::array<EnumName<SessionStatePolicy>, 3> kSessionStatePolicies = {
+    {{"pin", SessionStatePolicy::kPin},
+     {"error", SessionStatePolicy::kError},
+     {"warn", SessionStatePolicy::kWarn}}};
+
+inline constexpr std::array<EnumName<HiddenStatePolicy>, 3> kHiddenStatePolicies = {
+    {{"probe", HiddenStatePolicy::kProbe},
+     {"reset", HiddenStatePolicy::kReset},
+     {"trust", HiddenStatePolicy::kTrust}}};
+
 inline constexpr std::array<EnumName<AuthMethod>, 3> kAuthMethods = {
     {{"scram-sha-256", AuthMethod::kScramSha256},
      {"md5", AuthMethod::kMd5},

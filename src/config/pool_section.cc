@@ -18,6 +18,7 @@ namespace {
 
 constexpr TextRange kNameRange{1, 255};
 constexpr TextRange kOptionalNameRange{0, 255};
+constexpr IntegerRange kMaxPinnedRange{0, 10000};  // as far as pool_size goes
 constexpr TextRange kQueryRange{0, 65536, TextForm::kFreeText};
 
 // A member of an array of tables or of PgCat's keyed tables.
@@ -84,6 +85,10 @@ class PoolReader {
     reader_.ReadEnum("pool_mode", kPoolModes, pool_.mode);
     reader_.ReadInteger("prepared_statements_cache_size", {0, 10000},
                         pool_.prepared_statements_cache_size);
+    reader_.ReadBool("deferred_begin", pool_.deferred_begin);
+    reader_.ReadEnum("on_session_state", kSessionStatePolicies, pool_.on_session_state);
+    reader_.ReadEnum("on_hidden_state", kHiddenStatePolicies, pool_.on_hidden_state);
+    reader_.ReadInteger("max_pinned", kMaxPinnedRange, pool_.max_pinned);
     reader_.ReadInteger("max_client_conn", kLimitRange, pool_.max_client_conn);
     pool_.max_db_connections = config_.general.max_db_connections;
     reader_.ReadInteger("max_db_connections", kLimitRange, pool_.max_db_connections);
@@ -172,7 +177,7 @@ class PoolReader {
     for (const Member& member : members) {
       KeyReader reader(*member.table, Section::kUser,
                        fmt::format("[{}.users.{}]", where_, member.label), context_);
-      PoolUser user = ReadUser(reader, pool_, timeouts, config_);
+      PoolUser user = ReadUser(reader, reader_, pool_, timeouts, config_);
       const auto [first, added] = places.emplace(user.username, member.place);
       if (!added && !user.username.empty()) {
         reader.AddError("username",

@@ -22,8 +22,9 @@ void ReadPools(const TomlValue& root, const Timeouts& inherited, LoadContext& co
                Config& config);
 
 // One of the users of `pool`, whose own keys are read already, as is all of `config` but the
-// pools. `timeouts` are the pool's.
-PoolUser ReadUser(KeyReader& reader, const Pool& pool, Timeouts timeouts, const Config& config);
+// pools. `pool_reader` is the one of its table, `timeouts` are the pool's.
+PoolUser ReadUser(KeyReader& reader, KeyReader& pool_reader, const Pool& pool, Timeouts timeouts,
+                  const Config& config);
 
 // One entry of servers, [host, port, role] or a table, as `where` in errors. Entries of one server
 // have to agree on max_connections.

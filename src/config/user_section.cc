@@ -81,8 +81,8 @@ void WarnOfLowerLimit(KeyReader& reader, uint32_t pool_size, std::string_view ke
                   reader.where(), pool_size, key, limit));
 }
 
-// After ReadSecrets.
-void ReadSizes(KeyReader& reader, PoolUser& user) {
+// After ReadSecrets. False where pool_size was refused: nothing can be measured by it.
+bool ReadSizes(KeyReader& reader, PoolUser& user) {
   const bool has_size = reader.ReadInteger("pool_size", kPoolSizeRange, user.pool_size) ||
                         reader.Find("pool_size") == nullptr;
   reader.ReadInteger("min_pool_size", kOtherSizeRange, user.min_pool_size);
@@ -100,24 +100,36 @@ void ReadSizes(KeyReader& reader, PoolUser& user) {
                     "key 'min_pool_size': without a client there are no SCRAM keys to log in to "
                     "the server with; set 'server_password' too");
   }
+  return has_size;
+}
+
+// Pins hold in transaction mode alone, and users of one pool may differ in it.
+void CheckMaxPinned(KeyReader& pool_reader, uint32_t max_pinned, const PoolUser& user) {
+  if (user.pool_mode == PoolMode::kSession || max_pinned <= user.pool_size) return;
+  pool_reader.AddError("max_pinned",
+                       fmt::format("key 'max_pinned' is {}; allowed: at most 'pool_size', which is "
+                                   "{} for user {}",
+                                   max_pinned, user.pool_size, Quoted(user.username)));
 }
 
 }  // namespace
 
-PoolUser ReadUser(KeyReader& reader, const Pool& pool, Timeouts timeouts, const Config& config) {
+PoolUser ReadUser(KeyReader& reader, KeyReader& pool_reader, const Pool& pool, Timeouts timeouts,
+                  const Config& config) {
   PoolUser user;
   if (reader.Find("username") == nullptr) {
     reader.AddError("username", fmt::format("key 'username' is missing in {}", reader.where()));
   }
   reader.ReadText("username", kNameRange, user.username);
   ReadSecrets(reader, config.auth.method, user);
-  ReadSizes(reader, user);
+  const bool has_size = ReadSizes(reader, user);
   WarnOfLowerLimit(reader, user.pool_size, "max_connections", pool.server.max_connections);
   WarnOfLowerLimit(reader, user.pool_size, "max_db_connections", pool.max_db_connections);
   WarnOfLowerLimit(reader, user.pool_size, "max_user_connections",
                    config.general.max_user_connections);
   user.pool_mode = pool.mode;
   reader.ReadEnum("pool_mode", kPoolModes, user.pool_mode);
+  if (has_size) CheckMaxPinned(pool_reader, pool.max_pinned, user);
   ReadTimeouts(reader, timeouts);
   timeouts.CopyTo(user);
   reader.ReadDuration("statement_timeout", kClientTimeoutRange, user.statement_timeout);

@@ -145,11 +145,9 @@ void ParameterTable::Forget(ParameterSet& set) {
 }
 
 bool IsFixedParameter(std::string_view name) {
-  // GUC_REPORT parameters that are PGC_INTERNAL or follow from others
-  // (src/backend/utils/misc/guc_tables.c).
-  static constexpr std::array<std::string_view, 6> kFixed = {
-      kInHotStandby,     "integer_datetimes", "is_superuser",
-      "server_encoding", "server_version",    "session_authorization"};
+  // GUC_REPORT parameters that are PGC_INTERNAL (src/backend/utils/misc/guc_tables.c).
+  static constexpr std::array<std::string_view, 4> kFixed = {kInHotStandby, "integer_datetimes",
+                                                             "server_encoding", "server_version"};
   return std::find(kFixed.begin(), kFixed.end(), name) != kFixed.end();
 }
 
@@ -166,31 +164,91 @@ std::string QuoteLiteral(std::string_view value) {
   return Quoted(value, '\'');
 }
 
-int AppendParameterChanges(std::string& out, const ParameterSet& actual,
-                           const ParameterSet& wanted) {
+namespace {
+
+// The value that a set has for `name`, or that of the server where it has none; empty: none.
+std::string_view ValueOr(const ParameterSet& set, const ParameterSet& defaults,
+                         std::string_view name) {
+  const std::string* value = set.Find(name);
+  if (value == nullptr) value = defaults.Find(name);
+  return value == nullptr ? std::string_view() : std::string_view(*value);
+}
+
+bool IsIdentity(std::string_view name) {
+  return CompareNames(name, kRole) == 0 || CompareNames(name, kSessionUser) == 0 ||
+         CompareNames(name, kIsSuperuser) == 0;
+}
+
+struct Changes {
+  std::string before;  // takes the role and the user back
   std::string syntax;
   std::string others;
-  std::string last;
+  std::string after;  // sets them again
+};
+
+void AddIdentity(const ServerSettings& server, const ParameterSet& wanted, Changes& changes) {
+  const std::string_view user = ValueOr(server.actual, server.defaults, kSessionUser);
+  const std::string_view default_user = ValueOr(server.defaults, server.defaults, kSessionUser);
+  const std::string_view wanted_user = ValueOr(wanted, server.defaults, kSessionUser);
+  const std::string* role = server.actual.Find(kRole);
+  const std::string* wanted_role = wanted.Find(kRole);
+  const bool has_role = role != nullptr && *role != "none";
+  const bool wants_role = wanted_role != nullptr && *wanted_role != "none";
+  const bool same =
+      user == wanted_user && has_role == wants_role && (!has_role || *role == *wanted_role);
+  if (same && changes.syntax.empty() && changes.others.empty() && !server.unknown) return;
+  if (user != default_user || server.unknown) changes.before = "RESET SESSION AUTHORIZATION;";
+  if (has_role || server.unknown) changes.before += "RESET ROLE;";
+  if (wanted_user != default_user) AppendSet(changes.after, kSessionUser, wanted_user);
+  if (wants_role) AppendSet(changes.after, kRole, *wanted_role);
+}
+
+Changes FindChanges(const ServerSettings& server, const ParameterSet& wanted) {
+  Changes changes;
+  // Behind a RESET ALL a server is at its defaults, as far as they are known.
+  const ParameterSet& actual = server.unknown ? server.defaults : server.actual;
   for (const Parameter& parameter : wanted.all()) {
     const std::string* held = actual.Find(parameter.name);
-    if (held != nullptr && *held == parameter.value) continue;
-    AppendSet(IsSyntaxParameter(parameter.name) ? syntax : others, parameter.name, parameter.value);
+    if ((held != nullptr && *held == parameter.value) || IsIdentity(parameter.name)) continue;
+    const bool is_syntax = IsSyntaxParameter(parameter.name);
+    const std::string* standard = server.defaults.Find(parameter.name);
+    if (standard != nullptr && *standard == parameter.value && !is_syntax) {
+      changes.others += "RESET " + QuoteIdentifier(parameter.name) + ';';
+    } else {
+      AppendSet(is_syntax ? changes.syntax : changes.others, parameter.name, parameter.value);
+    }
   }
   for (const Parameter& parameter : actual.all()) {
-    if (wanted.Find(parameter.name) != nullptr) continue;
-    others += "RESET " + QuoteIdentifier(parameter.name) + ';';
+    if (wanted.Find(parameter.name) != nullptr || IsIdentity(parameter.name)) continue;
+    changes.others += "RESET " + QuoteIdentifier(parameter.name) + ';';
   }
+  AddIdentity(server, wanted, changes);
+  return changes;
+}
+
+}  // namespace
+
+int AppendParameterChanges(std::string& out, const ServerSettings& server,
+                           const ParameterSet& wanted) {
+  Changes changes = FindChanges(server, wanted);
+  if (server.unknown) changes.before += "RESET ALL;";
+  std::string last;
   // With standard_conforming_strings off a backslash in a value would escape: on for as
   // long as the others are read, then as wanted.
+  const ParameterSet& actual = server.unknown ? server.defaults : server.actual;
   const std::string* strings = wanted.Find(kSyntaxParameters[1]);
   const std::string* strings_now = actual.Find(kSyntaxParameters[1]);
-  if (!others.empty() && ((strings != nullptr && *strings != "on") ||
-                          (strings_now != nullptr && *strings_now != "on"))) {
-    AppendSet(syntax, kSyntaxParameters[1], "on");
+  if (!(changes.others + changes.after).empty() &&
+      ((strings != nullptr && *strings != "on") ||
+       (strings_now != nullptr && *strings_now != "on"))) {
+    AppendSet(changes.syntax, kSyntaxParameters[1], "on");
     if (strings != nullptr && *strings != "on") AppendSet(last, kSyntaxParameters[1], *strings);
   }
+  const bool two = !changes.syntax.empty();
   int messages = 0;
-  for (const std::string& sql : {syntax, others + last}) {
+  for (const std::string& sql :
+       {(two ? changes.before : "") + changes.syntax,
+        (two ? "" : changes.before) + changes.others + changes.after + last}) {
     if (sql.empty()) continue;
     wire::AppendQuery(out, sql);
     ++messages;

@@ -74,6 +74,15 @@ Pool::Outcome Pool::Acquire(Waiter& waiter) {
   return Queued{};
 }
 
+Lease Pool::AcquireAgain(uint64_t server_id, uint64_t client_id) {
+  for (PooledServer* server = idle_.front(); server != nullptr; server = idle_.Next(*server)) {
+    if (server->id() != server_id) continue;
+    if (server->last_client_id != client_id || Expired(*server)) break;
+    return Give(*server, client_id);
+  }
+  return {};
+}
+
 std::optional<Error> Pool::ClientRefusal() const {
   if (disabled) {
     return Error{ErrorCode::kCannotConnectNow,
@@ -112,6 +121,7 @@ Lease Pool::Give(PooledServer& server, uint64_t client_id) {
   Budget::NoteUsed(server);
   server.state = ServerState::kActive;
   server.client_id = client_id;
+  server.last_client_id = client_id;
   server.used = true;
   ++stats_.server_assignment_count;
   return Lease(*this, server);

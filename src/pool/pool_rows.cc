@@ -41,6 +41,8 @@ void Pool::FillRow(PoolRow& row) const {
   row.max_user_clients = settings_.max_user_clients;
   row.max_db_connections = settings_.limits[static_cast<size_t>(LimitKind::kDatabase)];
   row.max_user_connections = settings_.limits[static_cast<size_t>(LimitKind::kUser)];
+  row.cl_pinned = pinned_;
+  row.max_pinned = settings_.max_pinned;
   row.paused = paused_;
   row.disabled = disabled;
   row.server_lifetime_seconds =

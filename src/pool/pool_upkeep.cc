@@ -159,6 +159,11 @@ void Pool::LearnStandby(std::string_view value) {
   if (Parameter* standby = FindStandby(welcome_)) standby->value = value;
 }
 
+void Pool::LearnDefault(std::string_view name, std::string_view value) {
+  if (!welcome_.has_value()) return;
+  welcome_->defaults = world_.parameters.With(welcome_->defaults, name, value);
+}
+
 const Parameter* Pool::FindCanonical(std::string_view name, std::string_view value) const {
   const std::string key = LowerCase(name) + '\0' + std::string(value);
   const auto found = canonical_.find(key);

@@ -20,22 +20,73 @@ StatementRef StatementCache::Get(std::string_view contents, const ParameterRef& 
   const ParameterSet* identity = &*settings;
   key.append(reinterpret_cast<const char*>(&identity), sizeof identity);
   const auto found = statements_.find(key);
-  if (found != statements_.end()) {
+  if (found != statements_.end() && found->second->ddl == ddl_count_) {
     found->second->Unlink();
     return StatementRef(*found->second);
   }
+  if (found != statements_.end()) Detach(*found->second);
+  return Make(std::move(key), contents.size(), settings, effects);
+}
+
+StatementRef StatementCache::Make(std::string key, size_t contents_bytes,
+                                  const ParameterRef& settings, uint32_t effects) {
   auto statement = std::make_unique<Statement>();
   statement->id = next_id_++;
   statement->name = std::string(kNamePrefix) + std::to_string(statement->id);
   statement->key = std::move(key);
-  statement->contents_bytes = contents.size();
+  statement->contents_bytes = contents_bytes;
   statement->settings = settings;
   statement->cache = this;
   statement->effects = effects;
+  statement->ddl = ddl_count_;
   Statement& made = *statement;
-  by_id_.emplace(made.id, &made);
-  statements_.emplace(made.key, std::move(statement));  // the key points into the value
+  by_id_.emplace(made.id, std::move(statement));
+  statements_.emplace(made.key, &made);  // the key points into the value
   return StatementRef(made);
+}
+
+StatementRef StatementCache::MakeTyped(std::string_view contents, std::string_view sql_types,
+                                       const ParameterRef& settings, uint32_t effects) {
+  std::string key(contents);
+  key += sql_types;
+  key += std::to_string(next_id_);  // equal to no other
+  StatementRef made = Make(std::move(key), contents.size(), settings, effects);
+  Statement& statement = *by_id_.find(made->id)->second;
+  statement.sql_types = sql_types;
+  Detach(statement);
+  return made;
+}
+
+void StatementCache::Detach(Statement& statement) {
+  if (!statement.shared) return;
+  statement.shared = false;
+  statements_.erase(statement.key);
+  if (statement.references > 0) return;
+  statement.Unlink();
+  by_id_.erase(statement.id);
+}
+
+void StatementCache::SetOutdated(uint64_t id) {
+  const auto found = by_id_.find(id);
+  if (found != by_id_.end()) Detach(*found->second);
+}
+
+void StatementCache::SetStale(uint64_t id) {
+  const auto found = by_id_.find(id);
+  if (found == by_id_.end()) return;
+  found->second->stale = true;
+  Detach(*found->second);
+}
+
+void StatementCache::SetResult(uint64_t id, uint64_t result) {
+  const auto found = by_id_.find(id);
+  if (found == by_id_.end()) return;
+  if (found->second->result == 0) found->second->result = result;
+}
+
+void StatementCache::CompareResult(uint64_t id, uint64_t result) {
+  const auto found = by_id_.find(id);
+  if (found != by_id_.end() && found->second->result != result) SetStale(id);
 }
 
 void StatementCache::SetProven(uint64_t id, bool proven) {
@@ -44,12 +95,12 @@ void StatementCache::SetProven(uint64_t id, bool proven) {
 }
 
 void StatementCache::OnUnused(Statement& statement) {
+  if (!statement.shared) {
+    by_id_.erase(statement.id);
+    return;
+  }
   unused_.PushBack(statement);
-  if (unused_.size() <= kUnusedMax) return;
-  const auto oldest = statements_.find(unused_.front()->key);
-  PGLYNX_CHECK(oldest != statements_.end());
-  by_id_.erase(oldest->second->id);
-  statements_.erase(oldest);
+  if (unused_.size() > kUnusedMax) Detach(*unused_.front());
 }
 
 bool ServerStatements::Touch(uint64_t id) {

@@ -21,6 +21,35 @@ uint32_t MaxConnections(const config::Config& config, const config::ServerTarget
   return most;
 }
 
+pool::SessionStatePolicy PolicyOf(config::SessionStatePolicy policy) {
+  switch (policy) {
+    case config::SessionStatePolicy::kPin:
+      return pool::SessionStatePolicy::kPin;
+    case config::SessionStatePolicy::kError:
+      return pool::SessionStatePolicy::kError;
+    case config::SessionStatePolicy::kWarn:
+      return pool::SessionStatePolicy::kWarn;
+  }
+  return {};
+}
+
+pool::HiddenStatePolicy PolicyOf(config::HiddenStatePolicy policy) {
+  switch (policy) {
+    case config::HiddenStatePolicy::kProbe:
+      return pool::HiddenStatePolicy::kProbe;
+    case config::HiddenStatePolicy::kReset:
+      return pool::HiddenStatePolicy::kReset;
+    case config::HiddenStatePolicy::kTrust:
+      return pool::HiddenStatePolicy::kTrust;
+  }
+  return {};
+}
+
+// By default one server is left for those that are not pinned, where there is a second one.
+uint32_t MaxPinned(const config::Pool& pool, const config::PoolUser& user) {
+  return pool.max_pinned == 0 ? std::max(user.pool_size, 2U) - 1 : pool.max_pinned;
+}
+
 }  // namespace
 
 pool::PoolSettings SettingsOf(const config::Config& config, const config::Pool& pool,
@@ -50,6 +79,10 @@ pool::PoolSettings SettingsOf(const config::Config& config, const config::Pool& 
           .max_user_clients = user.max_client_conn,
           .max_db_clients = pool.max_client_conn,
           .prepared_statements_cache_size = pool.prepared_statements_cache_size,
+          .deferred_begin = pool.deferred_begin,
+          .on_session_state = PolicyOf(pool.on_session_state),
+          .on_hidden_state = PolicyOf(pool.on_hidden_state),
+          .max_pinned = MaxPinned(pool, user),
           .query_wait_timeout = user.query_wait_timeout,
           .query_wait_notify = user.query_wait_notify,
           .client_idle_timeout = user.client_idle_timeout,

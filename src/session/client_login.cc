@@ -325,8 +325,9 @@ void ClientLogin::Fatal(const Error& error) {
   // To a client that logs in, what the server is going through is what Postgres would say; in
   // a session that goes on it would look like the end of that.
   const bool not_ready = error.code == ErrorCode::kServerNotReady;
-  wire::AppendErrorResponse(message, wire::Severity::kFatal,
-                            {not_ready ? ErrorCode::kCannotConnectNow : error.code, error.detail});
+  wire::AppendErrorResponse(
+      message, wire::Severity::kFatal,
+      {not_ready ? ErrorCode::kCannotConnectNow : error.code, error.detail, error.hint});
   Write(message);
   Finish();
 }

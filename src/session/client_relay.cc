@@ -21,8 +21,6 @@ using wire::Request;
 
 // No client statement has this name on a server.
 constexpr std::string_view kDeniedStatement = "pglynx_denied";
-// Exists for as long as one setting is made good.
-constexpr std::string_view kRestoringStatement = "pglynx_restore";
 // A statement that fails on every server, in place of one that is refused here. Postgres
 // understands its grammar, so that in a failed transaction it says 25P02, as it would have.
 constexpr std::string_view kFailingSql = "SELECT pglynx_refused_this_statement";
@@ -42,6 +40,23 @@ class ReportedParameters final : public sql::TrackedParameters {
 
 std::string_view Body(const FrameScanner::Item& item) {
   return item.bytes.substr(wire::kHeaderBytes);
+}
+
+// SELECT, INSERT, UPDATE and most others are none, which the first letters tell.
+bool MayBeSimpleForm(const FrameScanner::Item& item) {
+  const std::string_view body = Body(item);
+  if (body.size() < 3) return false;
+  const auto lower = [&body](size_t at) { return static_cast<char>(body[at] | 0x20); };
+  switch (lower(0)) {
+    case 's':
+      return lower(1) != 'e' || lower(2) != 'l';
+    case 'i':
+    case 'u':
+    case 'w':
+      return false;
+    default:
+      return true;
+  }
 }
 
 }  // namespace
@@ -77,7 +92,8 @@ size_t ClientSession::ConsumeInput(std::string_view bytes) {
       const size_t dropped = std::min<size_t>(drop_bytes_, item.bytes.size());
       drop_bytes_ -= static_cast<uint32_t>(dropped);
       if (lease_) batch.Add(item.bytes.substr(dropped));
-    } else if (!OnClientMessage(item)) {
+    } else if (table_.scratch().behind_message = rest.substr(item.bytes.size());
+               !OnClientMessage(item)) {
       scanner_ = before;  // it is shown again when there is a server
       break;
     }
@@ -109,20 +125,28 @@ void ClientSession::FlushToServer() {
 }
 
 bool ClientSession::OnClientMessage(const FrameScanner::Item& item) {
+  table_.scratch().judged_text = {};
   if (item.type == 'X') {
     terminate_seen_ = true;
     return true;
   }
+  if ((pool_.PinsTaken() || PinWaiter::linked()) && MustWaitForPin(item)) return false;
   if (!lease_) {
     if (HandledWithoutServer(item)) return true;
+    if (item.type == 'P') ReservePin(item);
     bool denied = false;
     if (!AcquireServer(item, &denied)) return denied;
   }
-  if (MustWaitForAnswers(item)) {
+  const bool unsure = (lease_->tracker().unsure() && !lease_->tracker().skipping()) ||
+                      lease_->tracker().CopyUndecided();
+  if (unsure || MustWaitForAnswers(item) ||
+      ((item.type == 'B' || comparing_ != 0) && pool_.world().database.ddl_count > 0 &&
+       SharesStatements() && MustCompareResult(item))) {
     PauseClient(kPausedPipeline);
     return false;
   }
   const bool asks = lease_->tracker().empty();  // our own settings, if any, are a part of it
+  if (asks && !lease_->tracker().unsynced()) batch_status_ = lease_->tracker().status();
   PrepareServer();
   if (!request_open_) {
     request_open_ = true;
@@ -140,24 +164,34 @@ bool ClientSession::OnClientMessage(const FrameScanner::Item& item) {
 
 bool ClientSession::HandledWithoutServer(const FrameScanner::Item& item) {
   const char type = item.type;
-  if (type == 'P' && !skip_to_sync_) return ParsedWithoutServer(item);
   if (type == 'S') {
     skip_to_sync_ = false;
-    wire::AppendReadyForQuery(NewLocalReply(), 'I');
+    wire::AppendReadyForQuery(NewLocalReply(), LocalStatus());
     return true;
   }
+  if (deferred_ != nullptr && deferred_->failed && !skip_to_sync_) return AnsweredAborted(item);
+  if (type == 'P' && !skip_to_sync_) return ParsedWithoutServer(item);
+  if (type == 'Q' && !skip_to_sync_) return MayBeSimpleForm(item) && AnsweredWithoutServer(item);
   // "Extended Query": after an error, messages are read and discarded until a Sync.
   // Flush has nothing to flush; late CopyData and its ends are ignored by Postgres too.
   return skip_to_sync_ || type == 'H' || type == 'c' || type == 'f';
 }
 
 bool ClientSession::AcquireServer(const FrameScanner::Item& item, bool* denied) {
+  if (pin_refusal_ != nullptr) {
+    ReturnPin();
+    DenyWithoutServer(item, *std::exchange(pin_refusal_, nullptr));
+    *denied = true;
+    return false;
+  }
+  if (sequence_server_ != 0 && TakeSequenceServer(item, denied)) return !*denied;
   pool::Pool::Outcome outcome = pool_.Acquire(*this);
   if (auto* lease = std::get_if<pool::Lease>(&outcome)) {
     Attach(std::move(*lease));
     return true;
   }
   if (const auto* error = std::get_if<Error>(&outcome)) {
+    ReturnPin();
     DenyWithoutServer(item, *error);
     *denied = true;
     return false;
@@ -178,8 +212,9 @@ void ClientSession::DenyWithoutServer(const FrameScanner::Item& item, const Erro
   const bool drops =
       type == 'Q' || (type == 'P' && Body(item).substr(0, 1) == std::string_view("\0", 1));
   if (drops && unnamed_ != nullptr) unnamed_->Forget();
+  if (deferred_ != nullptr) deferred_->failed = true;
   if (type == 'Q' || type == 'F') {
-    wire::AppendReadyForQuery(reply, 'I');
+    wire::AppendReadyForQuery(reply, LocalStatus());
   } else {
     skip_to_sync_ = true;
   }
@@ -196,21 +231,31 @@ void ClientSession::PrepareServer() {
     wire::AppendParameterStatus(NewLocalReply(), pool::kInHotStandby, told_standby_ ? "on" : "off");
   }
   WriteBatch& batch = table_.scratch().to_server;
-  if (!(memory.parameters == wanted_)) {
+  if (pool_.welcome().has_value() && !(defaults_ == pool_.welcome()->defaults)) FollowDefaults();
+  const bool unknown = memory.settings_unknown && !IsPinned() && !SessionMode();
+  if (!(memory.parameters == wanted_) || unknown) {
     std::string& sql = batch.NewOwned();
     const int messages = Planted(Sabotage::kStateLeak)
                              ? 0
-                             : pool::AppendParameterChanges(sql, *memory.parameters, *wanted_);
-    for (int i = 0; i < messages; ++i) tracker.Sent(Request::kHiddenQuery);
+                             : pool::AppendParameterChanges(
+                                   sql, {*memory.parameters, *memory.defaults, unknown}, *wanted_);
+    memory.settings_unknown = memory.settings_unknown && !unknown;
+    for (int left = messages; left > 0; --left) {
+      tracker.Sent(left > 1 ? Request::kHiddenFirst : Request::kHiddenQuery);
+    }
     batch.AddOwned(sql);
     lease_->NoteUnnamed(id_, 0);  // a Query drops it
     // If one of them fails the connection is closed, so this holds whenever it is read.
     memory.parameters = wanted_;
   }
-  if (pool_.reads_sequences && memory.sequences_of != 0 && memory.sequences_of != id_) {
+  // Its own values from before it went elsewhere are old, too.
+  const bool has_own = memory.sequences_of == sequence_owner_ && sequence_server_ == lease_->id();
+  if (pool_.reads_sequences && memory.sequences_of != 0 && !has_own) {
     SendHiddenQuery("DISCARD SEQUENCES");
     memory.sequences_of = 0;
+    pool_.NoteSequencesDiscarded();
   }
+  SendDeferred();
   const size_t statements_max = pool_.settings().prepared_statements_cache_size;
   while (const uint64_t id = memory.statements.EvictAbove(statements_max)) {
     std::string& close = batch.NewOwned();
@@ -232,10 +277,14 @@ void ClientSession::SendHiddenQuery(std::string_view sql) {
 void ClientSession::ForwardClientMessage(const FrameScanner::Item& item) {
   WriteBatch& batch = table_.scratch().to_server;
   wire::ReplyTracker& tracker = lease_->tracker();
+  if (item.type == 'S') pin_refusal_.reset();  // what was to be refused has been skipped
   if (tracker.skipping() && item.type != 'S') {
     batch.Add(item.bytes);  // the server reads and discards it, whatever it is
     return;
   }
+  const bool may_keep = keeping_ == Keeping::kOpen ||
+                        (batch_status_ == 'I' && (item.type == 'B' || item.type == 'D'));
+  if (may_keep && SharesStatements()) KeepForRetry(item);
   switch (item.type) {
     case 'Q':
       OnQuery(item);
@@ -260,15 +309,18 @@ void ClientSession::ForwardClientMessage(const FrameScanner::Item& item) {
       ++ready_owed_;
       lease_->memory().statements.NextBatch();
       if (statements_ != nullptr) statements_->NextBatch();
-      break;
+      batch.Add(item.bytes);
+      AskBehindBatch();
+      return;
     case 'c':
     case 'f':
       tracker.Sent(Request::kCopyEnd);
       break;
     case 'F':
-      if (!SessionMode()) Pin("function");
+      if (!SessionMode()) Admit(EffectsOf(item), {}, Moment::kRuns, Request::kDeniedQuery);
       tracker.Sent(Request::kFunctionCall);
       ++ready_owed_;
+      batch_status_ = 0;  // its body may still have to come: nothing goes behind it
       break;
     default:
       break;  // Flush
@@ -277,130 +329,16 @@ void ClientSession::ForwardClientMessage(const FrameScanner::Item& item) {
 }
 
 sql::StateEffects ClientSession::JudgeText(std::string_view text) const {
+  RelayScratch& scratch = table_.scratch();
+  if (text.data() == scratch.judged_text.data() && text.size() == scratch.judged_text.size()) {
+    return scratch.judged_effects;
+  }
   const TextSettings& settings = table_.scratch().text_settings.Of(wanted_);
   sql::StateEffects effects = sql::Judge(text, settings.syntax, ReportedParameters(pool_));
   if (!settings.judgeable) effects.Add(sql::StateEffect::kUnjudged);
+  scratch.judged_text = text;
+  scratch.judged_effects = effects;
   return effects;
-}
-
-void ClientSession::NoteResets(std::string_view text, sql::StateEffects effects) {
-  const bool resets =
-      effects.Has(sql::StateEffect::kReset) || effects.Has(sql::StateEffect::kDiscard);
-  if (resets_ == nullptr) {
-    if (!resets || (pool_.welcome().has_value() && initial_ == pool_.welcome()->defaults)) return;
-    resets_ = std::make_unique<std::vector<PendingReset>>();
-  }
-  // All statements of one batch count together: a SET behind a RESET keeps its value.
-  const sql::StringSyntax syntax = table_.scratch().text_settings.Of(wanted_).syntax;
-  if (!resets_->empty() && resets_->back().replies_left == ready_owed_ + 1) {
-    sql::FindResets(text, syntax, resets_->back().resets);
-  } else if (resets) {
-    resets_->push_back({.replies_left = ready_owed_ + 1,
-                        .committed = false,
-                        .failed = false,
-                        .rolled_back = false,
-                        .resets = sql::FindResets(text, syntax)});
-  }
-}
-
-// One ReadyForQuery has come.
-void ClientSession::CountReadyForResets() {
-  if (resets_ == nullptr) {
-    RestoreAfterRollback();
-    return;
-  }
-  for (PendingReset& pending : *resets_) {
-    if (pending.replies_left > 0) --pending.replies_left;
-  }
-  RestoreAfterReset();
-  RestoreAfterRollback();
-}
-
-void ClientSession::RestoreAfterRollback() {
-  if (restored_ != nullptr && lease_->HasCancelInFlight()) return;
-  const bool rolled_back = std::exchange(rolled_back_, false);
-  if (restored_ == nullptr) return;
-  const bool over = lease_->tracker().status() == 'I';
-  // A whole transaction takes its RESETs back too, but for those that an earlier COMMIT kept.
-  if (rolled_back && (!over || restored_->committed)) Restore(*restored_);
-  if (over) restored_.reset();
-}
-
-void ClientSession::RestoreAfterReset() {
-  // A cancel that comes late must not hit what the client did not send.
-  if (resets_ == nullptr || lease_->HasCancelInFlight()) return;
-  while (!resets_->empty() && resets_->front().replies_left == 0) {
-    Restore(resets_->front());
-    resets_->erase(resets_->begin());
-  }
-  if (resets_->empty()) resets_.reset();
-}
-
-void ClientSession::Restore(const PendingReset& pending) {
-  const bool taken_back = pending.failed && !pending.committed && &pending != restored_.get();
-  if (taken_back) return;
-  const pool::ParameterRef& defaults = lease_->memory().defaults;
-  std::string batch;
-  for (const pool::Parameter& parameter : initial_->all()) {
-    const std::string* standard = defaults->Find(parameter.name);
-    if (standard != nullptr && *standard == parameter.value) continue;
-    if (!pending.resets.Includes(parameter.name)) continue;
-    const std::string* now = wanted_->Find(parameter.name);
-    const bool reported = standard != nullptr && now != nullptr;
-    const bool doubtful = pending.failed || pending.rolled_back;
-    if (doubtful && reported && *now != *standard) continue;  // it was taken back
-    const bool again = &pending == restored_.get();
-    if ((again || pending.rolled_back) && !reported) continue;  // nobody can tell
-    wire::AppendRun(batch, kRestoringStatement,
-                    pool::SetStatement(parameter.name, parameter.value, pool::SetScope::kSession));
-    // A SET LOCAL behind the RESET holds on to the end of the transaction.
-    if (lease_->tracker().status() == 'T' && reported && *now != *standard) {
-      wire::AppendRun(batch, kRestoringStatement,
-                      pool::SetStatement(parameter.name, *now, pool::SetScope::kLocal));
-    }
-  }
-  if (batch.empty()) return;
-  if (lease_->tracker().status() == 'T' && &pending != restored_.get()) {
-    if (restored_ == nullptr) restored_ = std::make_unique<PendingReset>();
-    restored_->committed = restored_->committed || pending.committed;
-    restored_->failed = true;  // made good again only where the server's default is seen
-    restored_->resets.Add(pending.resets);
-  }
-  wire::AppendSync(batch);
-  const std::string_view chunk = batch;
-  lease_->Send({&chunk, 1});
-  lease_->tracker().Sent(Request::kHiddenRestore);
-}
-
-bool ClientSession::Admit(sql::StateEffects effects, Request denial) {
-  if (effects.empty()) return true;
-  pool::ServerMemory& memory = lease_->memory();
-  if (effects.Has(sql::StateEffect::kReadsSequences)) {
-    pool_.reads_sequences = true;  // from now on, servers change hands without such values
-    if (memory.sequences_of != 0 && memory.sequences_of != id_) {
-      if (!lease_->tracker().Idle()) {
-        DenyOnServer(denial,
-                     {ErrorCode::kNotInPrerequisiteState,
-                      "currval and lastval are not available here: this server connection "
-                      "has been used by other clients since; call nextval first in the same "
-                      "transaction, or repeat the transaction"});
-        return false;
-      }
-      SendHiddenQuery("DISCARD SEQUENCES");
-      memory.sequences_of = 0;
-    }
-  }
-  if (effects.Has(sql::StateEffect::kTouchesSequences)) {
-    const bool mine = memory.sequences_of == 0 || memory.sequences_of == id_;
-    memory.sequences_of = mine ? id_ : pool::ServerMemory::kSeveral;
-  }
-  if (effects.Pins()) Pin(sql::PinReason(effects));
-  return true;
-}
-
-void ClientSession::Pin(std::string_view reason) {
-  lease_->memory().needs_reset = true;
-  if (pin_reason_.empty()) pin_reason_ = reason;
 }
 
 void ClientSession::DenyOnServer(Request denial, Error error) {
@@ -415,14 +353,6 @@ void ClientSession::DenyOnServer(Request denial, Error error) {
   Deny(denial, message, std::move(error));
 }
 
-void ClientSession::DenyUnknownStatement(std::string_view name) {
-  std::string& message = table_.scratch().to_server.NewOwned();
-  wire::AppendDescribe(message, 'S', kDeniedStatement);
-  Deny(Request::kDeniedParse, message,
-       {ErrorCode::kInvalidStatementName,
-        fmt::format("prepared statement \"{}\" does not exist", name)});
-}
-
 void ClientSession::Deny(Request denial, const std::string& message, Error error) {
   table_.scratch().to_server.AddOwned(message);
   lease_->tracker().Sent(denial);
@@ -435,21 +365,27 @@ void ClientSession::Deny(Request denial, const std::string& message, Error error
 void ClientSession::OnQuery(const FrameScanner::Item& item) {
   const std::string_view body = Body(item);
   if (body.empty() || body.back() != '\0') {
-    FlushToServer();
-    Fatal({ErrorCode::kProtocolViolation, "invalid Query message: its text has no end"});
+    DenyOnServer(Request::kDeniedQuery,
+                 {ErrorCode::kProtocolViolation, "invalid string in message"});
     return;
   }
   const std::string_view text = body.substr(0, body.size() - 1);
   const sql::StateEffects effects = JudgeText(text);
   NoteResets(text, effects);
   if (!SessionMode()) {
-    if (!Admit(effects, Request::kDeniedQuery)) return;
+    if (!Admit(effects, text, Moment::kRuns, Request::kDeniedQuery)) return;
+    if (!effects.empty() && SentRenamed(text, effects)) {
+      AskBehindBatch();
+      return;
+    }
     DropUnnamedStatement();
     NoteDroppedNames(effects);
+    if (effects.Has(sql::StateEffect::kSets)) NoteSet(text);
   }
   lease_->tracker().Sent(Request::kQuery);
   ++ready_owed_;
   table_.scratch().to_server.Add(item.bytes);
+  AskBehindBatch();
 }
 
 }  // namespace pglynx::session

@@ -28,7 +28,9 @@ ClientSession::ClientSession(SessionTable& table, Birth birth)
       scanner_(wire::FrontendRules(), CollectBytesMax(*table.world().config)),
       wanted_(birth.parameters),
       initial_(std::move(birth.parameters)),
+      defaults_(pool_.welcome()->defaults),
       cancel_secret_(std::move(birth.cancel_secret)),
+      sequence_owner_(birth.id),
       id_(birth.id),
       connected_at_us_(birth.connected_at_us),
       cancel_pid_(birth.cancel_pid),
@@ -43,6 +45,7 @@ ClientSession::~ClientSession() {
 
 void ClientSession::Start(std::string_view unread) {
   stream_->SetListener(*this);
+  NoteSearchPath();
   quiet_since_ = table_.world().loop.Now();
   ArmDueTimer();
   if (unread.empty() || !Hold(unread)) return;
@@ -61,13 +64,6 @@ void ClientSession::SetState(State state) {
   state_ = state;
 }
 
-std::string_view ClientSession::PinReason() const {
-  if (pin_reason_.empty() && unnamed_ != nullptr && unnamed_->NeedsItsServer()) {
-    return "unnamed statement";
-  }
-  return pin_reason_;
-}
-
 void ClientSession::PauseClient(PauseCause cause) {
   if ((pauses_ & cause) != 0) return;
   pauses_ = static_cast<uint8_t>(pauses_ | cause);
@@ -83,10 +79,13 @@ void ClientSession::ResumeClient(PauseCause cause) {
 void ClientSession::OnData(std::span<char> bytes) {
   pool_.stats().bytes_received += bytes.size();
   const std::string_view fresh(bytes.data(), bytes.size());
+  // Above the limit of pins a client goes on until that has been decided.
+  const bool waits_for_pin = PinWaiter::linked() && !IsPinned();
   if (!input_.empty() || state_ == State::kWaiting) {
     if (!Hold(fresh)) return;
-    if (state_ == State::kWaiting) {
-      if (input_.size() > kWaitingInputBytesMax) PauseClient(kPausedWaiting);
+    if (state_ == State::kWaiting || waits_for_pin) {
+      const PauseCause cause = waits_for_pin ? kPausedPin : kPausedWaiting;
+      if (input_.size() > kWaitingInputBytesMax) PauseClient(cause);
       return;
     }
     ConsumeHeldInput();
@@ -124,6 +123,15 @@ void ClientSession::Attach(pool::Lease lease) {
   lease_->SetUser(this);
   server_fatal_seen_ = false;
   swallow_bytes_ = 0;
+  // Requests are numbered by their server.
+  sql_changes_.clear();
+  parse_shifts_.reset();
+  sql_names_.reset();
+  set_.reset();
+  set_ups_.clear();
+  comparing_ = 0;
+  setup_failed_ = false;
+  keeping_ = Keeping::kNo;
   if (SessionMode()) lease_->memory().needs_reset = true;
 }
 
@@ -136,6 +144,7 @@ void ClientSession::OnLease(pool::Lease lease) {
 
 void ClientSession::OnWaitFailed(const Error& error) {
   SetState(State::kIdle);
+  ReturnPin();
   ResumeClient(kPausedWaiting);
   EndMemoryWait();
   const wire::FrameScanner::Item item = scanner_.Next(input_.view());
@@ -150,6 +159,10 @@ void ClientSession::OnCancelRequest(std::function<void()> done) {
   if (state_ == State::kWaiting) {
     Waiter::Unlink();
     OnWaitFailed({ErrorCode::kQueryCanceled, "canceling statement due to user request"});
+    done();
+  } else if (PinWaiter::linked() && !IsPinned()) {
+    PinWaiter::Unlink();
+    OnPinRefused({ErrorCode::kQueryCanceled, "canceling statement due to user request"});
     done();
   } else if (state_ == State::kActive && !lease_->tracker().empty()) {
     cancels_.push_back(std::move(done));
@@ -226,8 +239,13 @@ void ClientSession::Finish() {
   if (state_ == State::kClosed) return;
   due_timer_.Disarm();
   MemoryWaiter::Unlink();
+  PinWaiter::Unlink();
+  ReturnPin();
   stream_->FinishAndClose();
   if (lease_ && server_paused_) lease_->ResumeReading();
+  if (lease_ && watch_ != nullptr && (watch_->owes() || watch_->asking())) {
+    lease_->memory().needs_reset = true;
+  }
   if (lease_ && (!scanner_.AtBoundary() || lease_->tracker().copy_in())) {
     // The server waits for the rest: it can only be closed.
     if (!lease_->tracker().empty()) lease_->Cancel([] {});
@@ -251,7 +269,10 @@ void ClientSession::GiveServerBack() {
   }
   ResumeClient(kPausedServerFull);
   pool::Lease lease = std::move(lease_);
+  scrub_ = false;
+  batch_effects_ = {};
   SetState(State::kIdle);
+  if (!IsPinned()) ReturnPin();
   ArmDueTimer();
   lease.Release();
 }
@@ -299,6 +320,11 @@ void ClientSession::FillRow(pool::ConnectionRow& row) const {
   if (name != nullptr) row.application_name = *name;
   row.prepared_statements = statements_ != nullptr ? static_cast<uint32_t>(statements_->size()) : 0;
   row.pin_reason = PinReason();
+  if (IsPinned()) row.pin_age_us = static_cast<uint64_t>((now - pinned_since_).count());
+  if (PinWaiter::linked()) {
+    row.state = "waiting";
+    row.wait_us = static_cast<uint64_t>((now - waits_for_pin_since).count());
+  }
 }
 
 }  // namespace pglynx::session

@@ -13,13 +13,15 @@
 //
 // Owner: SessionTable. It ends itself through SessionTable::Remove, which defers deletion
 // to the end of the turn. Split over client_session.cc (states), client_relay.cc (client to
-// server) and server_relay.cc (server to client).
+// server), server_relay.cc (server to client), client_state.cc (what statements leave behind)
+// and others named by what they are about.
 //
 // Memory: an idle session owns no buffer; `statements_` is made on first use.
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,8 +32,11 @@
 #include "pglynx/session/session_table.h"
 #include "pglynx/sql/judge.h"
 #include "pglynx/sql/resets.h"
+#include "pglynx/sql/simple_forms.h"
 #include "pglynx/wire/frame_scanner.h"
 #include "session/prepared_statements.h"
+#include "session/sql_names.h"
+#include "session/state_watch.h"
 #include "session/unnamed_statement.h"
 #include "session/write_batch.h"
 
@@ -40,6 +45,7 @@ namespace pglynx::session {
 class ClientSession final : public net::StreamListener,
                             public pool::ServerUser,
                             public pool::Waiter,
+                            public pool::PinWaiter,
                             public MemoryWaiter,
                             public Deletable {
  public:
@@ -87,6 +93,9 @@ class ClientSession final : public net::StreamListener,
   void OnLease(pool::Lease lease) override;
   void OnWaitFailed(const Error& error) override;
   void OnLongWait(std::string_view reason) override;
+  // --- PinWaiter ---
+  void OnPinFree() override;
+  void OnPinRefused(const Error& error) override;
   // --- MemoryWaiter ---
   void OnMemory() override { ResumeClient(kPausedMemory); }
   void OnNoMemory() override { RefuseMemory(); }
@@ -107,6 +116,7 @@ class ClientSession final : public net::StreamListener,
     kPausedServerFull = 2,  // the server does not take more
     kPausedPipeline = 4,    // too many requests without a reply, or it depends on one
     kPausedMemory = 8,      // all clients together hold too much
+    kPausedPin = 16,        // as many clients keep a server as may
   };
 
   // What RESET took back to the server's default, and is to be made good.
@@ -118,9 +128,14 @@ class ClientSession final : public net::StreamListener,
     sql::Resets resets;
   };
 
+  // What becomes of a server's message.
+  enum class Fate : uint8_t { kForward, kSwallow, kStop };
+
   // --- client_session.cc ---
   void SetState(State state);
   bool SessionMode() const { return pool_.settings().session_mode; }
+  // It keeps its server between transactions.
+  [[nodiscard]] bool IsPinned() const { return held_ != 0 || !kept_for_.empty(); }
   // Whether statements of this client are renamed and shared.
   bool SharesStatements() const { return shares_statements_; }
   // Why it keeps its server between transactions; empty: it does not.
@@ -150,6 +165,7 @@ class ClientSession final : public net::StreamListener,
     Reason reason;
   };
   [[nodiscard]] Due NextDue() const;
+  [[nodiscard]] Due NextDueInTransaction() const;
   void ArmDueTimer();
   void OnDueTimer();
   bool ReplaceCancelError();
@@ -180,18 +196,59 @@ class ClientSession final : public net::StreamListener,
   void CountReadyForResets();
   void RestoreAfterReset();
   void Restore(const PendingReset& pending);
+  // Whether the server's default is only shown until the client's own start value is set again,
+  // and the client should see that instead.
+  [[nodiscard]] bool IsMadeGood(std::string_view name, std::string_view value) const;
+  Fate TellMadeGood(std::string_view name, std::string_view value);
   // What was made good inside a transaction may be rolled back without its RESET.
   void RestoreAfterRollback();
   sql::StateEffects JudgeText(std::string_view text) const;
+  void SendHiddenQuery(std::string_view sql);
+
+  // --- client_state.cc ---
+  // Whether a statement runs now, or is only prepared.
+  enum class Moment : uint8_t { kPrepared, kRuns };
   // Notes what the statement may leave behind. False: it is refused (and denied on the
   // server by `denial`).
-  bool Admit(sql::StateEffects effects, wire::Request denial);
-  void Pin(std::string_view reason);
-  void SendHiddenQuery(std::string_view sql);
+  bool Admit(sql::StateEffects effects, std::string_view text, Moment moment, wire::Request denial);
+  bool AdmitSequences(sql::StateEffects effects, wire::Request denial);
+  void TouchSequences();
+  [[nodiscard]] std::optional<Error> StateRefusal(sql::StateEffects effects);
+  void NoteState(sql::StateEffects effects, std::string_view text);
+  void NoteSettings(sql::StateEffects effects, std::string_view text);
+  // The same for set_config($1, …), whose name is in the Bind.
+  void NoteBoundSettings(const wire::FrameScanner::Item& bind, std::string_view text,
+                         sql::StateEffects effects);
+  // The client keeps its server until it leaves.
+  void KeepForGood(std::string_view reason);
+  // Sends the question what was left behind, if there is one and the transaction will be over.
+  void AskBehindBatch() {
+    if (watch_ != nullptr) AskBehindEnd();
+    batch_effects_ = {};
+    batch_status_ = 0;
+  }
+  void AskBehindEnd();
+  bool AskNow();
+  void OnAnswer(char status);
+  void LearnSettings(const std::vector<StateWatch::Setting>& settings);
+  void SetHeld(uint8_t held);
+  [[nodiscard]] bool MayHoldState() const;
+  void TakePin();
+  void ReturnPin();
+  void NoteSearchPath();
+  // Statements that are known to leave state, of a client that has no pin: whether it must wait.
+  bool MustWaitForPin(const wire::FrameScanner::Item& item);
+  void ReservePin(const wire::FrameScanner::Item& item);
+  [[nodiscard]] sql::StateEffects EffectsOf(const wire::FrameScanner::Item& item) const;
+  // currval and lastval: at the server that has this client's values, or nowhere.
+  bool TakeSequenceServer(const wire::FrameScanner::Item& item, bool* denied);
+  // Defaults of the servers have changed since this client was told.
+  void FollowDefaults();
+  // A statement of this transaction may have set parameters.
+  [[nodiscard]] bool MayHaveChangedSettings() const;
   // Makes the server fail in place of a message that is refused, so that both sides agree on
   // the transaction; its error is replaced by `error`.
   void DenyOnServer(wire::Request denial, Error error);
-  void DenyUnknownStatement(std::string_view name);
   void Deny(wire::Request denial, const std::string& message, Error error);
   void FlushToServer();
   // Answers a message that has no server: the error, and ReadyForQuery or skipping to Sync.
@@ -204,11 +261,13 @@ class ClientSession final : public net::StreamListener,
   void OnParse(const wire::FrameScanner::Item& item);
   void OnNamedParse(std::string_view name, std::string_view contents, sql::StateEffects effects);
   void OnBind(const wire::FrameScanner::Item& item);
+  bool BindNamed(const wire::FrameScanner::Item& item, std::string_view name, size_t name_at);
   void OnDescribe(const wire::FrameScanner::Item& item);
   void OnCloseStatement(const wire::FrameScanner::Item& item);
   // The statement's name on this server, prepared there if it was not. Empty: unknown to
   // the client.
   std::string_view NameOnServer(std::string_view name);
+  void EnsureOnServer(const pool::Statement& statement);
   void EnsureUnnamedStatement();
   [[nodiscard]] UnnamedStatement::Place NextRequest() const;
   // A Close or a Query drops it.
@@ -223,12 +282,65 @@ class ClientSession final : public net::StreamListener,
   // Adds the message with its statement name replaced.
   void AddRenamed(const wire::FrameScanner::Item& item, size_t name_at, size_t name_bytes,
                   std::string_view new_name);
+  // --- client_local.cc ---
+  // A BEGIN that no server has been told yet.
+  struct DeferredBegin {
+    std::string text;
+    bool failed = false;  // its first statement found no server
+    bool ends = false;    // then: the statement that was parsed last ends the transaction
+  };
+  [[nodiscard]] char LocalStatus() const;
+  void AnswerLocally(std::string_view tag);
+  bool AnsweredWithoutServer(const wire::FrameScanner::Item& item);
+  bool Deferred(std::string_view text, const sql::SimpleForm& form);
+  bool EndedDeferred(const sql::SimpleForm& form);
+  void EndDeferred();
+  void SendDeferred();
+  bool AnsweredAborted(const wire::FrameScanner::Item& item);
+  void RefuseAborted();
+  bool SetLocally(const sql::SimpleForm& form);
+  bool ShownLocally(const sql::SimpleForm& form);
+  void NoteSet(std::string_view text);
+  void LearnSet();
+  bool DiscardedLocally();
+  static constexpr size_t kLearnedBytesMax = 256;
+  // --- client_sql_names.cc ---
+  class NameRewriter;
+  bool SentRenamed(std::string_view text, sql::StateEffects effects);
+  void NoteUnrenamed(sql::StateEffects effects);
+  void SetUpOnServer(const pool::Statement& statement);
+  static Error TooManyStatements(uint32_t most);
+  std::string_view OnRenamedTag(std::string_view tag);
+  // The same for Parse, Bind and Execute.
+  void RenameParse(std::string& contents, sql::StateEffects effects);
+  bool PrepareRenamed(std::string_view text, sql::StateEffects effects, Moment moment);
+  bool MakePrepared(std::string_view text, NameChange& change);
+  void MakeStatementFor(std::string_view name, bool exists);
+  void EnsureExecuted(std::string_view text, sql::StateEffects effects);
+  std::string_view Carry(NameChange& change);
+  // --- client_retry.cc ---
+  // A batch of one Bind or Describe, outside of a transaction, kept until it is answered.
+  void KeepForRetry(const wire::FrameScanner::Item& item);
+  // True: the batch will be sent again and nobody is told.
+  bool OnStalePlan(wire::Request head, uint64_t number);
+  void Retry();
+  // The client knows an earlier result of it: whether it is told the new one.
+  void NoteUse(const pool::Statement* statement, std::string_view name);
+  void SettleSql(char status);
+  void NoteResult(uint64_t number, std::string_view body);
+  void CompareResult(std::string_view body);
+  bool MustCompareResult(const wire::FrameScanner::Item& item);
+  bool RenewStale(const wire::FrameScanner::Item& item, std::string_view name);
   // --- server_relay.cc ---
-  enum class Fate : uint8_t { kForward, kSwallow, kStop };
   Fate OnServerMessage(char* bytes, const wire::FrameScanner::Item& item);
+  void OnHiddenReply(wire::Request head, char type, std::string_view body, char status);
   Fate OnServerError(const wire::FrameScanner::Item& item);
   Fate OnParameterStatus(std::string_view body, bool hidden);
-  void OnCommandTag(std::string_view tag);
+  void LearnDefault(std::string_view name, std::string_view value, bool hidden);
+  std::string_view OnCommandTag(std::string_view tag);
+  Fate ShowError(const wire::FrameScanner::Item& item);
+  void GatherError(std::string_view bytes);
+  void AppendError(std::string_view whole);
   // A ROLLBACK, or a RESET, was answered in the batch whose ReadyForQuery comes next.
   void NoteForResets(bool rolled_back);
   void OnReadyForQuery(char status);
@@ -239,6 +351,7 @@ class ClientSession final : public net::StreamListener,
   // A message of our own, to be filled in now and sent with the next ForwardToClient.
   std::string& NewLocalReply();
   void AfterReplies();
+  void SendMarker();
   void DrainFurther();
   void ServerBroken(const Error& error);
 
@@ -251,13 +364,27 @@ class ClientSession final : public net::StreamListener,
   pool::ParameterRef wanted_;   // this client's settings now
   pool::ParameterRef initial_;  // those it logged in with; what RESET goes back to
   std::unique_ptr<PreparedStatements> statements_;
-  std::unique_ptr<UnnamedStatement> unnamed_;          // nullptr: it never had one
+  std::unique_ptr<UnnamedStatement> unnamed_;  // nullptr: it never had one
+  pool::ParameterRef defaults_;                // the servers' defaults as this client was told
+  std::unique_ptr<DeferredBegin> deferred_;
+  std::unique_ptr<pool::Parameter> set_;                   // what a SET under way sets
+  std::unique_ptr<std::vector<ParseShift>> parse_shifts_;  // of the batch under way
+  std::unique_ptr<RenamedText> sql_names_;                 // a text that is not answered yet
+  std::vector<NameChange> sql_changes_;                // of Binds that have not been carried out
+  std::vector<uint64_t> set_ups_;                      // statements of kHiddenSetup, in order
+  std::unique_ptr<std::string> error_;                 // of the server, as far as it has come
+  std::unique_ptr<StateWatch> watch_;                  // nullptr: nothing was ever left behind
+  std::unique_ptr<StateWatch::Answer> unknown_;        // what could not be had, to be asked again
+  std::unique_ptr<Error> pin_refusal_;                 // of the statement that comes next
   std::unique_ptr<PendingReset> restored_;             // all that was made good in this transaction
   std::unique_ptr<std::vector<PendingReset>> resets_;  // to be made good, in the order sent
   std::unique_ptr<std::vector<Error>> denied_;         // errors that replace the server's, in order
   std::vector<std::function<void()>> cancels_;         // that wait for our own settings to be made
   std::unique_ptr<Error> end_with_;                    // FATAL to be told when it is idle
   std::string cancel_secret_;
+  // Whose sequence values a server has: this client's since its last DISCARD ALL.
+  static constexpr uint64_t kSequenceOwnerStep = uint64_t{1} << 40U;
+  uint64_t sequence_owner_;
   uint64_t id_;
   int64_t connected_at_us_;
   TimePoint request_at_{};  // first message of the request under way
@@ -265,14 +392,26 @@ class ClientSession final : public net::StreamListener,
   TimePoint query_at_{};      // the server was last asked for something, owing nothing
   TimePoint quiet_since_{};   // the client's last message, or the end of its last reply
   TimePoint timed_out_at_{};  // query_timeout has cancelled what runs now
+  TimePoint pinned_since_{};
+  uint64_t set_request_ = 0;          // that of set_
+  const char* kept_begin_ = nullptr;  // of the batch that may be kept, and its end so far
+  const char* kept_end_ = nullptr;
+  uint64_t comparing_ = 0;        // the statement whose result is being compared
+  uint64_t error_request_ = 0;    // whose error is being told
+  uint64_t sequence_server_ = 0;  // where it last changed a sequence; 0: nowhere
   Timer due_timer_ = MemberTimer<&ClientSession::OnDueTimer>(this);
   uint32_t cancel_pid_;
   // As the pool was at the login: names that exist already do not change sides at a reload.
   const bool shares_statements_;
-  uint32_t ready_owed_ = 0;      // ReadyForQuery that the client still awaits
-  uint32_t swallow_bytes_ = 0;   // rest of a server message that is not passed on
-  uint32_t drop_bytes_ = 0;      // rest of a client message that is not passed on
-  std::string_view pin_reason_;  // static text; empty: not pinned
+  uint32_t ready_owed_ = 0;     // ReadyForQuery that the client still awaits
+  uint32_t swallow_bytes_ = 0;  // rest of a server message that is not passed on
+  uint32_t drop_bytes_ = 0;     // rest of a client message that is not passed on
+  std::string_view kept_for_;   // why it keeps its server for good; static text; empty: it does not
+  std::string_view held_reason_;           // where it is not known what is held
+  sql::StateEffects transaction_effects_;  // of the statements of this transaction
+  sql::StateEffects batch_effects_;        // of those since the last Query or Sync
+  uint8_t held_ = 0;                       // HeldState bits, as last answered; kHoldsUnknown
+  char batch_status_ = 0;                  // the transaction's when the batch began; 0: not known
   State state_ = State::kIdle;
   uint8_t pauses_ = 0;          // PauseCause bits
   bool server_paused_ = false;  // the client does not take more
@@ -281,9 +420,19 @@ class ClientSession final : public net::StreamListener,
   bool transaction_open_ = false;
   bool server_fatal_seen_ = false;  // the client has been told FATAL by the server
   bool terminate_seen_ = false;
-  bool told_standby_;           // the last in_hot_standby that the client was told
-  bool rolled_back_ = false;    // ROLLBACK was answered since the last ReadyForQuery
-  bool names_dropped_ = false;  // DEALLOCATE ALL or DISCARD ALL was sent and not answered
+  bool told_standby_;         // the last in_hot_standby that the client was told
+  bool rolled_back_ = false;  // ROLLBACK was answered since the last ReadyForQuery
+  enum class Keeping : uint8_t { kNo, kOpen, kWhole };
+  Keeping keeping_ = Keeping::kNo;  // the server's kept_batch
+  bool kept_describes_ = false;     // it asks for the result's description
+  bool retry_due_ = false;          // the batch under way has failed and is to be sent again
+  bool retrying_ = false;           // it is being sent again
+  bool failed_before_end_ = false;  // the last deferred transaction had
+  bool setup_failed_ = false;       // the error that comes next has been told already
+  bool temporary_path_ = false;     // its search_path names the schema of temporary objects
+  bool has_pin_ = false;            // one of the pool's max_pinned is its own
+  bool scrub_ = false;              // the server is to be reset when this client gives it back
+  bool names_dropped_ = false;      // DEALLOCATE ALL or DISCARD ALL was sent and not answered
 };
 
 }  // namespace pglynx::session

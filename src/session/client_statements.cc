@@ -15,13 +15,16 @@ namespace {
 using wire::FrameScanner;
 using wire::Request;
 
-// No client statement has this name on a server: Close of it is answered and does nothing.
-constexpr std::string_view kNoStatement = "pglynx_none";
-// Never stays on a server: its Close is sent right behind it.
-constexpr std::string_view kPassingStatement = "pglynx_passing";
+// Its Close is sent right behind it.
+constexpr std::string_view kAgainStatement = "pglynx_again";
 
 std::string_view Body(const FrameScanner::Item& item) {
   return item.bytes.substr(wire::kHeaderBytes);
+}
+
+// `contents`: Parse's body behind the name.
+std::string_view TextOf(std::string_view contents) {
+  return contents.substr(0, contents.find('\0'));
 }
 
 // A Bind or Describe of the unnamed statement.
@@ -48,7 +51,8 @@ bool ClientSession::ParsedWithoutServer(const FrameScanner::Item& item) {
   const std::string_view text = reader.CString();
   if (!reader.ok() || name.empty()) return false;
   const sql::StateEffects effects = JudgeText(text);
-  if (effects.Pins() || effects.Has(sql::StateEffect::kReadsSequences)) return false;
+  if (UsesNames(effects)) return false;
+  if (effects.MayLeaveState() || effects.Has(sql::StateEffect::kReadsSequences)) return false;
   if (statements_ == nullptr) statements_ = std::make_unique<PreparedStatements>();
   const uint32_t statements_max = table_.world().config->general.max_client_statements;
   if (statements_->Find(name) != nullptr || statements_->size() >= statements_max) return false;
@@ -68,6 +72,7 @@ bool ClientSession::MustWaitForAnswers(const FrameScanner::Item& item) const {
   const char type = item.type;
   const bool statement = type == 'P' || type == 'B' || type == 'D' || type == 'C';
   const wire::ReplyTracker& tracker = lease_->tracker();
+  if (tracker.copy_in()) return false;  // the server reads on, whatever this is
   // Behind a RESET nothing may run before its settings are made good.
   const bool restores = resets_ != nullptr || (restored_ != nullptr && !tracker.empty());
   if (restores && !tracker.unsynced() && (statement || type == 'Q' || type == 'E' || type == 'F')) {
@@ -76,6 +81,9 @@ bool ClientSession::MustWaitForAnswers(const FrameScanner::Item& item) const {
   // A cancel that comes late must not hit what follows the statement it was meant for: our
   // own settings, or the client's next one where query_timeout sent it.
   if (tracker.empty() && lease_->HasCancelInFlight()) return true;
+  if (sql_names_ != nullptr && (statement || type == 'Q')) return true;
+  if (type == 'Q' && names_dropped_ && !tracker.unsynced()) return true;
+  if (type == 'Q' && statements_ != nullptr && statements_->Uncertain()) return true;
   if (!statement || SessionMode()) return false;
   pool::ServerMemory& memory = lease_->memory();
   if (UsesUnnamedStatement(item)) {
@@ -93,8 +101,7 @@ bool ClientSession::MustWaitForAnswers(const FrameScanner::Item& item) const {
 
 // `contents`: Parse's body behind the name.
 void ClientSession::NoteResetsIn(std::string_view contents, sql::StateEffects effects) {
-  if (!effects.empty() || resets_ != nullptr)
-    NoteResets(contents.substr(0, contents.find('\0')), effects);
+  if (!effects.empty() || resets_ != nullptr) NoteResets(TextOf(contents), effects);
 }
 
 UnnamedStatement::Place ClientSession::NextRequest() const {
@@ -127,21 +134,33 @@ void ClientSession::OnParse(const FrameScanner::Item& item) {
   }
   const sql::StateEffects effects = JudgeText(text);
   if (SessionMode()) NoteResets(text, effects);
-  if (!SessionMode() && !Admit(effects, Request::kDeniedParse)) {
+  if (!SessionMode() && !Admit(effects, text, Moment::kPrepared, Request::kDeniedParse)) {
     if (name.empty()) DropUnnamedStatement();
     return;
   }
+  std::string renamed;  // what the server gets; empty: the client's own
+  if (!SessionMode() && UsesNames(effects)) {
+    renamed = contents;
+    RenameParse(renamed, effects);
+    EnsureExecuted(TextOf(renamed), effects);
+  }
   if (!name.empty() && SharesStatements()) {
-    OnNamedParse(name, contents, effects);
+    OnNamedParse(name, renamed.empty() ? contents : renamed, effects);
     return;
   }
   if (!name.empty()) {
-    if (!SessionMode()) Pin("prepare");
+    if (!SessionMode()) KeepForGood("prepare");
   } else if (!SessionMode()) {
-    OnUnnamedParse(contents, effects);
+    OnUnnamedParse(renamed.empty() ? contents : renamed, effects);
   }
   lease_->tracker().Sent(Request::kParse);
-  table_.scratch().to_server.Add(item.bytes);
+  if (renamed.empty() || !name.empty()) {
+    table_.scratch().to_server.Add(item.bytes);
+    return;
+  }
+  std::string& parse = table_.scratch().to_server.NewOwned();
+  wire::AppendParse(parse, name, renamed);
+  table_.scratch().to_server.AddOwned(parse);
 }
 
 void ClientSession::OnNamedParse(std::string_view name, std::string_view contents,
@@ -152,16 +171,18 @@ void ClientSession::OnNamedParse(std::string_view name, std::string_view content
   if (statements_ == nullptr) statements_ = std::make_unique<PreparedStatements>();
   const uint32_t statements_max = table_.world().config->general.max_client_statements;
   if (statements_->Find(name) != nullptr) {
-    DenyOnServer(Request::kDeniedParse,
-                 {ErrorCode::kDuplicateStatement,
-                  fmt::format("prepared statement \"{}\" already exists", name)});
+    // The server has other things to say first, of a text that is broken or a transaction that
+    // has failed; then it finds that the name exists.
+    MakeStatementFor(kPassingStatement, true);
+    NoteUse(nullptr, name);
+    std::string& taken = batch.NewOwned();
+    wire::AppendParse(taken, kPassingStatement, contents);
+    batch.AddOwned(taken);
+    tracker.Sent(Request::kParse);
     return;
   }
   if (statements_->size() >= statements_max) {
-    DenyOnServer(Request::kDeniedParse, {ErrorCode::kConfigurationLimit,
-                                         fmt::format("too many prepared statements of one client: "
-                                                     "max_client_statements = {}",
-                                                     statements_max)});
+    DenyOnServer(Request::kDeniedParse, TooManyStatements(statements_max));
     return;
   }
   pool::StatementRef statement = pool_.statements().Get(
@@ -174,9 +195,9 @@ void ClientSession::OnNamedParse(std::string_view name, std::string_view content
     ++pool_.stats().server_parse_count;
   } else if (tracker.status() == 'E' || ready_owed_ > 0) {
     // In a failed transaction Postgres refuses it, unless it ends that: only Postgres can tell.
-    wire::AppendParse(message, kPassingStatement, contents);
+    wire::AppendParse(message, kAgainStatement, contents);
     tracker.Sent(Request::kParseAgain);
-    wire::AppendClose(message, 'S', kPassingStatement);
+    wire::AppendClose(message, 'S', kAgainStatement);
     tracker.Sent(Request::kHiddenClose);
     ++pool_.stats().server_parse_count;
   } else {
@@ -196,18 +217,28 @@ void ClientSession::SendHiddenClose(std::string_view name) {
   lease_->tracker().Sent(Request::kHiddenClose);
 }
 
+// In front of the message that uses it, in the same batch.
+void ClientSession::EnsureOnServer(const pool::Statement& statement) {
+  pool::ServerStatements& statements = lease_->memory().statements;
+  if (statements.Touch(statement.id)) return;
+  EnsureExecuted(TextOf(statement.contents()), sql::StateEffects::FromBits(statement.effects));
+  if (!statement.sql_types.empty() && !lease_->tracker().unsynced()) {
+    SetUpOnServer(statement);
+    return;
+  }
+  WriteBatch& batch = table_.scratch().to_server;
+  std::string& parse = batch.NewOwned();
+  wire::AppendParse(parse, statement.name, statement.contents());
+  batch.AddOwned(parse);
+  statements.Sent(statement.id);
+  lease_->tracker().Sent(Request::kHiddenParse);
+  ++pool_.stats().server_parse_count;
+}
+
 std::string_view ClientSession::NameOnServer(std::string_view name) {
   const pool::Statement* statement = statements_ != nullptr ? statements_->Find(name) : nullptr;
-  if (statement == nullptr) return {};
-  if (!lease_->memory().statements.Touch(statement->id)) {
-    WriteBatch& batch = table_.scratch().to_server;
-    std::string& parse = batch.NewOwned();
-    wire::AppendParse(parse, statement->name, statement->contents());
-    batch.AddOwned(parse);
-    lease_->memory().statements.Sent(statement->id);
-    lease_->tracker().Sent(Request::kHiddenParse);
-    ++pool_.stats().server_parse_count;
-  }
+  if (statement == nullptr) return kNoStatement;
+  EnsureOnServer(*statement);
   return statement->name;
 }
 
@@ -218,6 +249,7 @@ void ClientSession::EnsureUnnamedStatement() {
   const uint64_t version = unnamed_ != nullptr ? unnamed_->version() : 0;
   if (version == 0 ? held.client == 0 : held.client == id_ && held.version == version) return;
   if (version != 0 && !unnamed_->contents().empty()) {
+    EnsureExecuted(TextOf(unnamed_->contents()), unnamed_->effects());
     WriteBatch& batch = table_.scratch().to_server;
     std::string& parse = batch.NewOwned();
     wire::AppendParse(parse, "", unnamed_->contents());
@@ -258,32 +290,53 @@ void ClientSession::OnBind(const FrameScanner::Item& item) {
     table_.scratch().to_server.Add(item.bytes);
   } else if (name.empty()) {
     if (unnamed_ != nullptr) {
-      if (!Admit(unnamed_->effects(), Request::kDeniedParse)) return;
+      if (!Admit(unnamed_->effects(), TextOf(unnamed_->contents()), Moment::kRuns,
+                 Request::kDeniedParse)) {
+        return;
+      }
+      NoteBoundSettings(item, TextOf(unnamed_->contents()), unnamed_->effects());
       NoteResetsIn(unnamed_->contents(), unnamed_->effects());
       NoteDroppedNames(unnamed_->effects());
+      if (!PrepareRenamed(TextOf(unnamed_->contents()), unnamed_->effects(), Moment::kRuns)) {
+        return;
+      }
       unnamed_->Bound();
     }
     EnsureUnnamedStatement();
     table_.scratch().to_server.Add(item.bytes);
   } else {
-    ++pool_.stats().bind_count;
-    const pool::Statement* statement = statements_ != nullptr ? statements_->Find(name) : nullptr;
-    if (statement != nullptr &&
-        !Admit(sql::StateEffects::FromBits(statement->effects), Request::kDeniedParse)) {
-      return;
-    }
-    if (statement != nullptr) {
-      NoteResetsIn(statement->contents(), sql::StateEffects::FromBits(statement->effects));
-      NoteDroppedNames(sql::StateEffects::FromBits(statement->effects));
-    }
-    const std::string_view server_name = NameOnServer(name);
-    if (server_name.empty()) {
-      DenyUnknownStatement(name);
-      return;
-    }
-    AddRenamed(item, name_at, name.size(), server_name);
+    if (!BindNamed(item, name, name_at)) return;
   }
   lease_->tracker().Sent(Request::kBind);
+}
+
+// False: it is refused.
+bool ClientSession::BindNamed(const FrameScanner::Item& item, std::string_view name,
+                              size_t name_at) {
+  ++pool_.stats().bind_count;
+  const pool::Statement* statement = statements_ != nullptr ? statements_->Find(name) : nullptr;
+  if (statement == nullptr) {
+    NoteUse(nullptr, name);  // the server says that there is none
+    AddRenamed(item, name_at, name.size(), kNoStatement);
+    return true;
+  }
+  const auto effects = sql::StateEffects::FromBits(statement->effects);
+  if (!effects.empty() || temporary_path_ || resets_ != nullptr) {
+    const std::string_view text = TextOf(statement->contents());
+    if (!Admit(effects, text, Moment::kRuns, Request::kDeniedParse)) return false;
+    NoteResetsIn(statement->contents(), effects);
+    NoteDroppedNames(effects);
+    NoteBoundSettings(item, text, effects);
+    if (!PrepareRenamed(text, effects, Moment::kRuns)) return false;
+  }
+  if (statement->stale) {
+    if (!RenewStale(item, name)) return false;
+    statement = statements_->Find(name);
+  }
+  EnsureOnServer(*statement);
+  NoteUse(statement, name);
+  AddRenamed(item, name_at, name.size(), statement->name);
+  return true;
 }
 
 void ClientSession::OnDescribe(const FrameScanner::Item& item) {
@@ -295,15 +348,21 @@ void ClientSession::OnDescribe(const FrameScanner::Item& item) {
     if (name.empty()) {
       EnsureUnnamedStatement();
     } else if (SharesStatements()) {
+      const pool::Statement* statement = statements_ != nullptr ? statements_->Find(name) : nullptr;
+      if (statement != nullptr && statement->stale && !RenewStale(item, name)) return;
       const std::string_view server_name = NameOnServer(name);
-      if (server_name.empty()) {
-        DenyUnknownStatement(name);
-        return;
-      }
+      statement = statements_ != nullptr ? statements_->Find(name) : nullptr;
+      NoteUse(statement, name);
       AddRenamed(item, name_at, name.size(), server_name);
       lease_->tracker().Sent(Request::kDescribe);
       return;
     }
+  }
+  const pool::StatementUses::Use* last = lease_->memory().uses.last();
+  if (!of_statement && SharesStatements() && last != nullptr && !lease_->tracker().empty() &&
+      last->request + 1 == lease_->tracker().next_number()) {
+    // Of the portal that was bound right before.
+    lease_->memory().uses.AddAgain(lease_->tracker().next_number());
   }
   lease_->tracker().Sent(Request::kDescribe);
   table_.scratch().to_server.Add(item.bytes);

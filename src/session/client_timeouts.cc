@@ -31,6 +31,8 @@ std::string Setting(std::string_view key, Duration value) {
 
 ClientSession::Due ClientSession::NextDue() const {
   const pool::PoolSettings& settings = pool_.settings();
+  if (PinWaiter::linked() && state_ == State::kIdle) return {kNever, Reason::kClientIdle};
+  if (state_ == State::kIdle && deferred_ != nullptr) return NextDueInTransaction();
   if (state_ == State::kIdle) {
     return {DeadlineAfter(quiet_since_, settings.client_idle_timeout), Reason::kClientIdle};
   }
@@ -54,6 +56,15 @@ ClientSession::Due ClientSession::NextDue() const {
            Reason::kIdleInTransaction);
   }
   return due;
+}
+
+// Of one that no server knows of.
+ClientSession::Due ClientSession::NextDueInTransaction() const {
+  const pool::PoolSettings& settings = pool_.settings();
+  const TimePoint whole = DeadlineAfter(transaction_at_, settings.transaction_timeout);
+  const TimePoint idle = DeadlineAfter(quiet_since_, settings.idle_client_in_transaction_timeout);
+  if (whole < idle) return {whole, Reason::kTransaction};
+  return {idle, Reason::kIdleInTransaction};
 }
 
 void ClientSession::ArmDueTimer() {

@@ -84,7 +84,9 @@ void ClientLogin::AskServer() {
   // Under known rules for literals: a value may hold a backslash.
   const pool::ParameterRef known = table_.world().parameters.With(
       pool_->welcome()->defaults, "standard_conforming_strings", "on");
-  const int changes = pool::AppendParameterChanges(messages, *memory.parameters, *known);
+  const int changes = pool::AppendParameterChanges(
+      messages, {*memory.parameters, *memory.defaults, memory.settings_unknown}, *known);
+  memory.settings_unknown = false;
   lease_->NoteUnnamed(0, 0);
   for (int i = 0; i < changes; ++i) tracker.Sent(wire::Request::kHiddenQuery);
   memory.parameters = known;

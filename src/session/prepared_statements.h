@@ -21,6 +21,11 @@ class PreparedStatements {
  public:
   // nullptr: no such name. Valid until the next change.
   const pool::Statement* Find(std::string_view name) const;
+  pool::StatementRef FindRef(std::string_view name) const;
+  // A name of that statement here; empty: none.
+  [[nodiscard]] std::string_view NameOf(uint64_t id) const;
+  // The name means another statement from now on. Precondition: Find(name) != nullptr.
+  void Replace(std::string_view name, pool::StatementRef statement);
   // A Parse was sent. Precondition: Find(name) == nullptr.
   void Add(std::string_view name, pool::StatementRef statement);
   // A Close was sent, whether the name exists or not.
@@ -38,6 +43,9 @@ class PreparedStatements {
   }
   // DEALLOCATE ALL was done: only names that were added behind it remain.
   void Clear();
+  // PREPARE or DEALLOCATE in SQL was done.
+  void AddDone(std::string_view name, pool::StatementRef statement);
+  void RemoveDone(std::string_view name);
 
   [[nodiscard]] size_t size() const { return by_name_.size(); }
 

@@ -29,6 +29,13 @@ bool IsAbortedTransaction(std::string_view body) {
   return body.find(std::string_view("\0C25P02\0", 8)) != std::string_view::npos;
 }
 
+// "cached plan must not change result type", in whatever language (RevalidateCachedQuery in
+// src/backend/utils/cache/plancache.c).
+bool IsStalePlan(std::string_view body) {
+  return body.find(std::string_view("\0C0A000\0", 8)) != std::string_view::npos &&
+         body.find(std::string_view("\0RRevalidateCachedQuery\0", 24)) != std::string_view::npos;
+}
+
 // 57014 query_canceled.
 bool IsCanceled(std::string_view body) {
   return body.find(std::string_view("\0C57014\0", 8)) != std::string_view::npos;
@@ -59,7 +66,13 @@ void ClientSession::OnServerData(std::span<char> bytes) {
     if (item.kind == FrameScanner::Kind::kRun) {
       const size_t swallowed = std::min<size_t>(swallow_bytes_, item.bytes.size());
       swallow_bytes_ -= static_cast<uint32_t>(swallowed);
-      if (!lease_->tracker().HeadIsHidden()) batch.Add(item.bytes.substr(swallowed));
+      if (error_ != nullptr && swallowed > 0) GatherError(item.bytes.substr(0, swallowed));
+      const std::string_view run = item.bytes.substr(swallowed);
+      if (!lease_->tracker().HeadIsHidden()) {
+        batch.Add(run);
+      } else if (lease_->tracker().head() == Request::kHiddenProbe && watch_ != nullptr) {
+        watch_->AddReply(run);
+      }
     } else {
       const Fate fate = OnServerMessage(begin + at, item);
       if (fate == Fate::kStop) return;
@@ -102,20 +115,38 @@ std::string& ClientSession::NewLocalReply() {
   return table_.scratch().to_client.OpenOwned();
 }
 
+// A reply to a request of the pooler's own.
+void ClientSession::OnHiddenReply(Request head, char type, std::string_view body, char status) {
+  if (head == Request::kHiddenParse) {
+    pool_.statements().SetProven(lease_->memory().statements.Confirm(), true);
+  } else if (head == Request::kHiddenProbe && type == 'Z' && watch_ != nullptr) {
+    OnAnswer(status);
+  } else if (head == Request::kHiddenDescribe && (type == 'T' || type == 'n')) {
+    CompareResult(type == 'T' ? body : std::string_view());
+  } else if (head == Request::kHiddenSetup && type == 'Z' && !set_ups_.empty()) {
+    set_ups_.erase(set_ups_.begin());
+  }
+}
+
 ClientSession::Fate ClientSession::OnServerMessage(char* bytes, const FrameScanner::Item& item) {
   wire::ReplyTracker& tracker = lease_->tracker();
   const std::string_view body = item.bytes.substr(wire::kHeaderBytes);
   const bool hidden = tracker.HeadIsHidden();
   if (item.type == 'S') return OnParameterStatus(body, hidden);
   if (item.type == 'E') return OnServerError(item);
+  if (item.type == 'A') {  // between messages, whatever is under way
+    // Applications know their own notifications by the process id that they were told.
+    char* pid = bytes + wire::kHeaderBytes;
+    if (LoadU32(pid) == lease_->pid()) StoreU32(pid, cancel_pid_);
+    return Fate::kForward;
+  }
 
   const Request head = tracker.empty() ? Request::kSync : tracker.head();
+  const uint64_t number = tracker.answered();
   const char status = item.type == 'Z' && !body.empty() ? body[0] : '\0';
   switch (tracker.Reply(item.type, status)) {
     case Verdict::kSwallow:
-      if (head == Request::kHiddenParse) {
-        pool_.statements().SetProven(lease_->memory().statements.Confirm(), true);
-      }
+      OnHiddenReply(head, item.type, body, status);
       return Fate::kSwallow;
     case Verdict::kAsParseComplete:
       if (statements_ == nullptr) {
@@ -127,6 +158,7 @@ ClientSession::Fate ClientSession::OnServerMessage(char* bytes, const FrameScann
       return Fate::kForward;
     case Verdict::kUnexpected:
     case Verdict::kHiddenFailed:
+    case Verdict::kSetupFailed:
     case Verdict::kReplaceError:
       ServerBroken({ErrorCode::kServerProtocolViolation,
                     fmt::format("server {} sent a message of type '{}' that answers nothing",
@@ -136,9 +168,21 @@ ClientSession::Fate ClientSession::OnServerMessage(char* bytes, const FrameScann
       break;
   }
   if (item.type == 'C' && !body.empty()) {
-    OnCommandTag(body.substr(0, body.size() - 1));
+    const std::string_view shown = OnCommandTag(body.substr(0, body.size() - 1));
+    if (!shown.empty()) {
+      WriteBatch& batch = table_.scratch().to_client;
+      std::string& message = batch.NewOwned();
+      wire::AppendCommandComplete(message, shown);
+      batch.AddOwned(message);
+      return Fate::kSwallow;
+    }
+  } else if (item.type == 'Z' && retry_due_) {
+    --ready_owed_;
+    return Fate::kSwallow;
   } else if (item.type == 'Z') {
     OnReadyForQuery(status);
+  } else if (head == Request::kDescribe && (item.type == 'T' || item.type == 'n')) {
+    NoteResult(number, item.type == 'T' ? body : std::string_view());
   } else if (head == Request::kNamedParse && item.type == '1') {
     pool_.statements().SetProven(lease_->memory().statements.Confirm(), true);
     statements_->Settle();
@@ -151,7 +195,13 @@ ClientSession::Fate ClientSession::OnServerMessage(char* bytes, const FrameScann
 
 ClientSession::Fate ClientSession::OnServerError(const FrameScanner::Item& item) {
   wire::ReplyTracker& tracker = lease_->tracker();
+  set_.reset();
   const bool denied_parse = !tracker.empty() && tracker.head() == Request::kDeniedParse;
+  if (!tracker.empty() && tracker.head() == Request::kHiddenProbe && watch_ != nullptr) {
+    watch_->Failed();
+  }
+  const Request head = tracker.empty() ? Request::kSync : tracker.head();
+  const uint64_t number = tracker.answered();
   const Verdict verdict = tracker.Reply('E');
   TakeBackStruck(denied_parse ? 1 : 0);
   if (verdict == Verdict::kHiddenFailed && IsFatal(item.bytes)) {
@@ -165,7 +215,13 @@ ClientSession::Fate ClientSession::OnServerError(const FrameScanner::Item& item)
                               lease_->Peer())});
     return Fate::kStop;
   }
+  if (verdict == Verdict::kSwallow && IsFatal(item.bytes)) {
+    server_fatal_seen_ = true;
+    return Fate::kForward;
+  }
   if (verdict == Verdict::kSwallow) return Fate::kSwallow;
+  comparing_ = 0;
+  if (watch_ != nullptr) watch_->NoteError();
   if (resets_ != nullptr) {
     for (PendingReset& pending : *resets_) {
       pending.failed = pending.failed || pending.replies_left == 1;
@@ -189,7 +245,16 @@ ClientSession::Fate ClientSession::OnServerError(const FrameScanner::Item& item)
   }
   if (IsFatal(item.bytes)) server_fatal_seen_ = true;
   if (IsCanceled(item.bytes) && ReplaceCancelError()) return Fate::kSwallow;
-  return Fate::kForward;
+  if (verdict == Verdict::kSetupFailed) {
+    if (!set_ups_.empty()) lease_->memory().statements.Gone(set_ups_.front());
+    if (std::exchange(setup_failed_, true)) return Fate::kSwallow;
+  } else if (std::exchange(setup_failed_, false)) {
+    return Fate::kSwallow;  // its cause has been told
+  }
+  if (!SharesStatements()) return Fate::kForward;
+  error_request_ = number;
+  if (IsStalePlan(item.bytes) && OnStalePlan(head, number)) return Fate::kSwallow;
+  return ShowError(item);
 }
 
 // An error made the server skip requests: what they would have changed did not happen.
@@ -208,6 +273,21 @@ void ClientSession::TakeBackStruck(uint32_t denials_shown) {
   memory.unnamed.Strike(struck.first, struck.end);
 }
 
+// A value that nothing in this transaction can have set, or that a RESET of ours shows, is the
+// server's default.
+void ClientSession::LearnDefault(std::string_view name, std::string_view value, bool hidden) {
+  if (SessionMode()) return;  // what a client sets there is not looked at
+  pool::ServerMemory& memory = lease_->memory();
+  const std::string* standard = memory.defaults->Find(name);
+  if (standard == nullptr || *standard == value) return;
+  const std::string* known = wanted_->Find(name);
+  const bool own = known == nullptr || *known != *standard;  // it may be taken back to this
+  const bool ours = hidden && lease_->tracker().head() == Request::kHiddenQuery;
+  if (own || (hidden && !ours) || (!ours && MayHaveChangedSettings())) return;
+  memory.defaults = table_.world().parameters.With(memory.defaults, name, value);
+  pool_.LearnDefault(name, value);
+}
+
 ClientSession::Fate ClientSession::OnParameterStatus(std::string_view body, bool hidden) {
   ByteReader reader(body);
   const std::string_view name = reader.CString();
@@ -224,6 +304,10 @@ ClientSession::Fate ClientSession::OnParameterStatus(std::string_view body, bool
   if (pool::IsFixedParameter(name)) return Fate::kForward;
   pool::ParameterTable& table = table_.world().parameters;
   pool::ServerMemory& memory = lease_->memory();
+  // What it is on the way to our own settings nobody needs to know.
+  if (hidden && lease_->tracker().head() == Request::kHiddenFirst) return Fate::kSwallow;
+  LearnDefault(name, value, hidden);
+  if (!hidden && IsMadeGood(name, value)) return TellMadeGood(name, value);
   const std::string* known = wanted_->Find(name);
   const bool told = known != nullptr && *known == value;
   memory.parameters = table.With(memory.parameters, name, value);
@@ -233,10 +317,20 @@ ClientSession::Fate ClientSession::OnParameterStatus(std::string_view body, bool
 
 // Tags that change what a server or a client remembers. The text has been judged before the
 // statement ran; this catches what was prepared or hidden there.
-void ClientSession::OnCommandTag(std::string_view tag) {
+//
+// Returns what the client is to see instead; empty: the tag.
+std::string_view ClientSession::OnCommandTag(std::string_view tag) {
   pool::ServerMemory& memory = lease_->memory();
+  if (sql_names_ != nullptr || !sql_changes_.empty()) {
+    const std::string_view shown = OnRenamedTag(tag);
+    if (!shown.empty()) return shown;
+  }
   switch (tag.empty() ? '\0' : tag[0]) {
+    case 'A':
+      if (tag.starts_with("ALTER ")) ++pool_.world().database.ddl_count;
+      break;
     case 'C':
+      if (tag == "CREATE VIEW") ++pool_.world().database.ddl_count;
       if (tag == "COMMIT" && resets_ != nullptr) {
         for (PendingReset& pending : *resets_) {
           pending.committed = pending.committed || (pending.replies_left == 1 && !pending.failed);
@@ -244,29 +338,22 @@ void ClientSession::OnCommandTag(std::string_view tag) {
       }
       break;
     case 'D':
+      if (tag.starts_with("DROP ")) ++pool_.world().database.ddl_count;
       if (tag == "DISCARD ALL" || tag == "DEALLOCATE ALL") {
         memory.statements.Clear();
         if (statements_ != nullptr) statements_->Clear();
         if (tag == "DISCARD ALL") memory.sequences_of = 0;
         NoteForResets(false);
-      } else if (tag == "DO" && !SessionMode()) {
-        Pin("do");
       }
       break;
     case 'R':
       if (tag == "ROLLBACK") rolled_back_ = true;
       NoteForResets(tag == "ROLLBACK");
       break;
-    case 'P':
-      if (tag == "PREPARE" && !SessionMode()) Pin("prepare");
-      break;
-    case 'L':
-      if ((tag == "LISTEN" || tag == "LOAD") && !SessionMode())
-        Pin(tag == "LOAD" ? "load" : "listen");
-      break;
     default:
       break;
   }
+  return {};
 }
 
 void ClientSession::NoteForResets(bool rolled_back) {
@@ -276,16 +363,51 @@ void ClientSession::NoteForResets(bool rolled_back) {
   }
 }
 
+// What was noted for the requests that are answered now.
+void ClientSession::SettleSql(char status) {
+  const bool is_reported =
+      set_ != nullptr && lease_->memory().defaults->Find(set_->name) != nullptr;
+  if (is_reported && status == 'I' && lease_->tracker().answered() == set_request_ + 1) LearnSet();
+  if (is_reported) set_.reset();
+  const uint64_t answered = lease_->tracker().answered();
+  std::erase_if(sql_changes_, [answered](const auto& change) { return change.request < answered; });
+  if (parse_shifts_ != nullptr) {
+    std::erase_if(*parse_shifts_, [answered](const auto& s) { return s.request < answered; });
+    if (parse_shifts_->empty()) parse_shifts_.reset();
+  }
+  if (sql_names_ != nullptr && sql_names_->request < answered) {
+    sql_names_.reset();
+  }
+}
+
 void ClientSession::OnReadyForQuery(char status) {
   if (ready_owed_ > 0) --ready_owed_;
   query_at_ = table_.world().loop.Now();
   timed_out_at_ = {};
+  setup_failed_ = false;
+  if (set_ != nullptr || sql_names_ != nullptr || parse_shifts_ != nullptr ||
+      !sql_changes_.empty()) {
+    SettleSql(status);
+  }
+  retrying_ = false;
+  keeping_ = Keeping::kNo;
   CountReadyForResets();
+  if (status == 'I' && ready_owed_ == 0) transaction_effects_ = {};
   if (status != 'I' || !transaction_open_) return;
   transaction_open_ = false;
   ++pool_.stats().xact_count;
   pool_.stats().xact_time +=
       static_cast<uint64_t>((table_.world().loop.Now() - transaction_at_).count());
+}
+
+// Its reply tells whether all of the client's have come.
+void ClientSession::SendMarker() {
+  std::string marker;
+  wire::AppendClose(marker, 'S', kNoStatement);  // unlike a Query it leaves the unnamed statement
+  wire::AppendSync(marker);
+  const std::string_view chunk = marker;
+  lease_->Send({&chunk, 1});
+  lease_->tracker().Sent(Request::kHiddenMarker);
 }
 
 // The client has said Terminate. A COPY that waits for its data ends with it.
@@ -298,6 +420,14 @@ void ClientSession::AfterReplies() {
   if (state_ == State::kActive && CutOffSlowReader()) return;
   wire::ReplyTracker& tracker = lease_->tracker();
   if (!cancels_.empty()) ForwardCancels();
+  if (retry_due_ && tracker.empty() && state_ == State::kActive) {
+    if (!lease_->HasCancelInFlight()) Retry();
+    return;
+  }
+  if (tracker.WantsMarker()) {
+    SendMarker();
+    return;
+  }
   if (state_ == State::kDraining) {
     DrainFurther();
     return;
@@ -328,6 +458,11 @@ void ClientSession::AfterReplies() {
         static_cast<uint64_t>((table_.world().loop.Now() - request_at_).count());
   }
   if ((pauses_ & kPausedPipeline) != 0) {
+    // What was held may need settings that are yet to be read.
+    const bool at_end = tracker.Idle() && resets_ == nullptr && restored_ == nullptr;
+    if (at_end && watch_ != nullptr && !SessionMode() && !lease_->HasCancelInFlight() && AskNow()) {
+      FlushToServer();
+    }
     ResumeClient(kPausedPipeline);
     ConsumeHeldInput();
     return;
@@ -336,11 +471,16 @@ void ClientSession::AfterReplies() {
   if (!tracker.Idle() || !scanner_.AtBoundary() || resets_ != nullptr || restored_ != nullptr) {
     return;
   }
+  if (!SessionMode() && watch_ != nullptr && !lease_->HasCancelInFlight() && AskNow()) {
+    FlushToServer();
+    return;
+  }
   if (end_with_ != nullptr) {
     const Error error = *end_with_;
     Fatal(error);
     return;
   }
+  if (watch_ != nullptr && watch_->owes()) return;  // once no cancel can hit the question
   if (!SessionMode() && PinReason().empty()) GiveServerBack();
 }
 

@@ -9,13 +9,14 @@ namespace pglynx::sql {
 namespace {
 
 // In the order of the bits.
-constexpr std::array<std::string_view, 18> kNames = {
+constexpr std::array<std::string_view, 25> kNames = {
     "set",
     "prepare",
     "listen",
     "cursor",
     "load",
     "temporary",
+    "advisory_lock",
     "do",
     "call",
     "function",
@@ -28,6 +29,12 @@ constexpr std::array<std::string_view, 18> kNames = {
     "reads_sequences",
     "execute",
     "copy",
+    "sets",
+    "releases",
+    "begins",
+    "ends",
+    "discards_plans",
+    "sets_local",
 };
 
 }  // namespace
@@ -37,7 +44,7 @@ StateEffects Judge(std::string_view text, StringSyntax syntax, const TrackedPara
 }
 
 std::string_view PinReason(StateEffects effects) {
-  if (!effects.Pins()) return {};
+  if (!effects.MayLeaveState()) return {};
   for (size_t i = 0; i < kNames.size(); ++i) {
     if ((effects.bits() & (1U << i)) != 0) return kNames[i];
   }

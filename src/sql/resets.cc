@@ -2,53 +2,10 @@
 
 #include <algorithm>
 
+#include "sql/words.h"
+
 namespace pglynx::sql {
 namespace {
-
-// One statement's words, as far as they matter: keywords and names, folded.
-class Words {
- public:
-  Words(Lexer& lexer, Token& token) : lexer_(lexer), token_(token) {}
-
-  [[nodiscard]] bool At(std::string_view lower_case) const {
-    return token_.kind == TokenKind::kWord && EqualsIgnoreCase(token_.text(), lower_case);
-  }
-  bool Take(std::string_view lower_case) {
-    if (!At(lower_case)) return false;
-    token_ = lexer_.Next();
-    return true;
-  }
-  [[nodiscard]] bool AtEnd() const {
-    return token_.kind == TokenKind::kEnd || token_.kind == TokenKind::kSemicolon;
-  }
-  void Skip() { token_ = lexer_.Next(); }
-
-  // A parameter's name with its dots; empty if there is none.
-  std::string TakeName() {
-    std::string name;
-    while (token_.kind == TokenKind::kWord || token_.kind == TokenKind::kQuotedWord) {
-      const bool quoted = token_.kind == TokenKind::kQuotedWord;
-      for (const char c : quoted ? QuotedContent(token_) : token_.text()) {
-        name += c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-      }
-      Skip();
-      if (token_.kind != TokenKind::kDot) break;
-      name += '.';
-      Skip();
-    }
-    return name;
-  }
-  bool TakeAssignment() {
-    if (Take("to")) return true;
-    if (token_.kind != TokenKind::kOperator || token_.text() != "=") return false;
-    Skip();
-    return true;
-  }
-
- private:
-  Lexer& lexer_;
-  Token& token_;
-};
 
 void FindInReset(Words& words, Resets& resets) {
   if (words.Take("all")) {
@@ -127,10 +84,8 @@ Resets FindResets(std::string_view text, StringSyntax syntax) {
 }
 
 void FindResets(std::string_view text, StringSyntax syntax, Resets& resets) {
-  Lexer lexer(text, syntax);
-  Token token = lexer.Next();
-  Words words(lexer, token);
-  while (token.kind != TokenKind::kEnd) {
+  Words words(text, syntax);
+  while (!words.At(TokenKind::kEnd)) {
     if (words.Take("reset")) {
       FindInReset(words, resets);
     } else if (words.Take("set")) {
@@ -139,7 +94,7 @@ void FindResets(std::string_view text, StringSyntax syntax, Resets& resets) {
       resets.ResetAll();
     }
     while (!words.AtEnd()) words.Skip();
-    if (token.kind == TokenKind::kSemicolon) token = lexer.Next();
+    if (words.At(TokenKind::kSemicolon)) words.Skip();
   }
 }
 

@@ -15,33 +15,41 @@ constexpr auto kQueryTable = MakeNameTable<CountNames(kQueries)>(kQueries);
 
 // They leave nothing behind and no expression is evaluated in them.
 constexpr std::string_view kPlainCommands =
-    "abort analyse analyze begin checkpoint close cluster comment commit drop end fetch grant "
-    "import lock move notify reassign refresh reindex release revoke rollback savepoint security "
-    "show start truncate unlisten vacuum";
+    "analyse analyze checkpoint cluster comment fetch grant import lock move notify reassign "
+    "refresh reindex release revoke savepoint security show truncate vacuum";
 constexpr auto kPlainTable = MakeNameTable<CountNames(kPlainCommands)>(kPlainCommands);
 
 // The enumeration is in the order of the text.
 constexpr std::string_view kSpecialCommands =
-    "alter call copy create deallocate declare discard do execute explain listen load prepare "
-    "reset set";
+    "abort alter begin call close commit copy create deallocate declare discard do drop end "
+    "execute explain listen load prepare reset rollback set start unlisten";
 constexpr auto kSpecialTable = MakeNameTable<CountNames(kSpecialCommands)>(kSpecialCommands);
 
 enum class Special : int8_t {
+  kAbort,
   kAlter,
+  kBegin,
   kCall,
+  kClose,
+  kCommit,
   kCopy,
   kCreate,
   kDeallocate,
   kDeclare,
   kDiscard,
   kDo,
+  kDrop,
+  kEnd,
   kExecute,
   kExplain,
   kListen,
   kLoad,
   kPrepare,
   kReset,
+  kRollback,
   kSet,
+  kStart,
+  kUnlisten,
 };
 
 // The longest name of a parameter that is asked for, dots included.
@@ -82,9 +90,20 @@ bool StatementJudge::SpecialCommand(int place) {
     case Special::kAlter:  // a new column of type serial numbers the rows that are there
       effects_.Add(StateEffect::kTouchesSequences);
       return false;
+    case Special::kBegin:
+    case Special::kStart:
+      return PlainEffect(StateEffect::kBegins);
     case Special::kCall:
-      effects_.Add(StateEffect::kCall);
-      calls_ = Calls::kImpossible;
+      return PlainEffect(StateEffect::kCall);
+    case Special::kClose:
+    case Special::kDrop:
+    case Special::kUnlisten:
+      return PlainEffect(StateEffect::kReleases);
+    case Special::kAbort:
+    case Special::kCommit:
+    case Special::kEnd:
+    case Special::kRollback:
+      EndTransaction();
       return false;
     case Special::kCopy:
       effects_.Add(StateEffect::kCopy);
@@ -104,9 +123,7 @@ bool StatementJudge::SpecialCommand(int place) {
       Discard();
       return false;
     case Special::kDo:
-      effects_.Add(StateEffect::kDo);
-      calls_ = Calls::kImpossible;
-      return false;
+      return PlainEffect(StateEffect::kDo);
     case Special::kExecute:
       effects_.Add(StateEffect::kExecute);
       return false;
@@ -114,25 +131,38 @@ bool StatementJudge::SpecialCommand(int place) {
       Explain();
       return token_.kind == TokenKind::kWord;
     case Special::kListen:
-      effects_.Add(StateEffect::kListen);
-      calls_ = Calls::kImpossible;
-      return false;
+      return PlainEffect(StateEffect::kListen);
     case Special::kLoad:
-      effects_.Add(StateEffect::kLoad);
-      calls_ = Calls::kImpossible;
-      return false;
+      return PlainEffect(StateEffect::kLoad);
     case Special::kPrepare:
       Prepare();
       return false;
     case Special::kReset:
-      effects_.Add(StateEffect::kReset);
-      calls_ = Calls::kImpossible;
-      return false;
+      return PlainEffect(StateEffect::kReset);
     case Special::kSet:
       Set();
       return false;
   }
   return false;
+}
+
+// Of a command in which no function is called. Returns false: no command begins inside.
+bool StatementJudge::PlainEffect(StateEffect effect) {
+  effects_.Add(effect);
+  calls_ = Calls::kImpossible;
+  return false;
+}
+
+// {COMMIT | END | ROLLBACK | ABORT} [WORK | TRANSACTION] [AND [NO] CHAIN]. With PREPARED it
+// is about another session's transaction, with TO it stays in its own.
+void StatementJudge::EndTransaction() {
+  calls_ = Calls::kImpossible;
+  Advance();
+  if (AtWord("prepared")) return;
+  if (!TakeWord("work")) TakeWord("transaction");
+  if (AtWord("to")) return;
+  effects_.Add(StateEffect::kEnds);
+  if (TakeWord("and") && AtWord("chain")) effects_.Add(StateEffect::kBegins);
 }
 
 void StatementJudge::Create() {
@@ -143,7 +173,7 @@ void StatementJudge::Create() {
 }
 
 void StatementJudge::Deallocate() {
-  calls_ = Calls::kImpossible;
+  PlainEffect(StateEffect::kReleases);
   Advance();
   if (AtWord("prepare")) {
     const TokenKind next = Peek().kind;
@@ -171,13 +201,15 @@ void StatementJudge::Declare() {
 }
 
 void StatementJudge::Discard() {
-  calls_ = Calls::kImpossible;
+  PlainEffect(StateEffect::kReleases);
   Advance();
   if (AtWord("all")) {
     effects_.Add(StateEffect::kDiscard);
   } else if (AtWord("sequences")) {
     effects_.Add(StateEffect::kTouchesSequences);
-  } else if (!AtWord("plans") && !AtWord("temp") && !AtWord("temporary")) {
+  } else if (AtWord("plans")) {
+    effects_.Add(StateEffect::kDiscardsPlans);
+  } else if (!AtWord("temp") && !AtWord("temporary")) {
     effects_.Add(StateEffect::kUnjudged);
   }
 }
@@ -207,7 +239,8 @@ void StatementJudge::Prepare() {
       case TokenKind::kEscapeString:
       case TokenKind::kUnicodeString:
       case TokenKind::kDollarString:
-        return;  // of two-phase commit
+        effects_.Add(StateEffect::kEnds);  // of two-phase commit
+        return;
       default:
         break;
     }
@@ -225,10 +258,14 @@ void StatementJudge::Set() {
     is_local = AtWord("local");
     Advance();
   }
+  if (is_local) effects_.Add(StateEffect::kSetsLocal);
   if (is_local || ((AtWord("transaction") || AtWord("constraints")) && !IsAssignment())) {
     // Ends with the transaction.
-  } else if (AtWord("characteristics")) {
-    effects_.Add(StateEffect::kSetUntracked);
+    return SetValue();
+  }
+  effects_.Add(StateEffect::kSets);
+  if (AtWord("characteristics")) {
+    effects_.Add(StateEffect::kSetsUntracked);
   } else if (AtWord("authorization")) {
     SetSessionUser();
   } else {
@@ -241,7 +278,7 @@ void StatementJudge::SetSessionUser() {
   Advance();
   const TokenKind next = Peek().kind;
   const bool ends = next == TokenKind::kEnd || next == TokenKind::kSemicolon;
-  effects_.Add(AtWord("default") && ends ? StateEffect::kReset : StateEffect::kSetUntracked);
+  effects_.Add(AtWord("default") && ends ? StateEffect::kReset : StateEffect::kSetsUntracked);
 }
 
 void StatementJudge::SetParameter() {
@@ -250,7 +287,7 @@ void StatementJudge::SetParameter() {
     if (AtWord("names")) return SetNamed("client_encoding");
     if (AtWord("schema")) return SetNamed("search_path");
     if (TakeWord("xml") && AtWord("option")) return SetNamed("xmloption");
-    effects_.Add(StateEffect::kSetUntracked);  // SET ROLE x, or a form of a later version
+    effects_.Add(StateEffect::kSetsUntracked);  // SET ROLE x, or a form of a later version
     return;
   }
   char name[kParameterBytesMax];
@@ -279,7 +316,7 @@ void StatementJudge::SetNamed(std::string_view name) {
     return;
   }
   const bool may_ask = !name.empty() && name != "role" && name != "session_authorization";
-  if (!may_ask || !tracked_.IsTracked(name)) effects_.Add(StateEffect::kSetUntracked);
+  if (!may_ask || !tracked_.IsTracked(name)) effects_.Add(StateEffect::kSetsUntracked);
 }
 
 // A search_path that begins with pg_temp makes every new table a temporary one, so the

@@ -1,8 +1,12 @@
 #include "sql/statement_judge.h"
 
+#include <array>
+#include <cstddef>
+
 #include "sql/harmless_functions.h"
 #include "sql/keywords.h"
 #include "sql/name_table.h"
+#include "sql/set_config.h"
 
 namespace pglynx::sql {
 namespace {
@@ -53,6 +57,21 @@ std::string_view LookedUp(const Token& token, const FoldedName& folded) {
   return QuotedContent(token);
 }
 
+// The built-in functions with an effect of their own; the enumeration is in the order of
+// the text.
+constexpr std::string_view kActingFunctions =
+    "currval lastval nextval pg_advisory_lock pg_advisory_lock_shared pg_advisory_unlock "
+    "pg_advisory_unlock_all pg_advisory_unlock_shared pg_try_advisory_lock "
+    "pg_try_advisory_lock_shared set_config setval";
+constexpr auto kActingFunctionTable = MakeNameTable<CountNames(kActingFunctions)>(kActingFunctions);
+constexpr std::array<StateEffect, CountNames(kActingFunctions)> kFunctionEffects = {
+    StateEffect::kReadsSequences, StateEffect::kReadsSequences, StateEffect::kTouchesSequences,
+    StateEffect::kAdvisoryLock,   StateEffect::kAdvisoryLock,   StateEffect::kReleases,
+    StateEffect::kReleases,       StateEffect::kReleases,       StateEffect::kAdvisoryLock,
+    StateEffect::kAdvisoryLock,   StateEffect::kSetsUntracked,  StateEffect::kTouchesSequences,
+};
+
+// Of set_config it is kSetsUntracked, whatever its arguments are.
 StateEffect EffectOfCall(const Name& name) {
   const FoldedName schema(name.parts == 1 ? std::string_view() : name.first.text());
   const bool is_built_in =
@@ -61,9 +80,8 @@ StateEffect EffectOfCall(const Name& name) {
   const FoldedName folded(name.last.text());
   const std::string_view function = LookedUp(name.last, folded);
   if (IsHarmlessFunction(function)) return StateEffect::kNone;
-  if (function == "nextval" || function == "setval") return StateEffect::kTouchesSequences;
-  if (function == "currval" || function == "lastval") return StateEffect::kReadsSequences;
-  return StateEffect::kFunction;
+  const int place = kActingFunctionTable.FindLower(function);
+  return place < 0 ? StateEffect::kFunction : kFunctionEffects[static_cast<size_t>(place)];
 }
 
 }  // namespace
@@ -244,8 +262,30 @@ Opener StatementJudge::JudgeParenthesis(const Name& name) {
   if (surroundings_.IsBeforeList(name)) {
     return IsWord(name.first, "sets") ? Opener::kGroupingSets : Opener::kOther;
   }
-  effects_.Add(effect);
+  if (effect == StateEffect::kSetsUntracked) {
+    JudgeSetConfig();
+  } else {
+    effects_.Add(effect);
+  }
   return Opener::kOther;
+}
+
+// token_ is the parenthesis. The search goes on inside it, so what is judged here is the
+// setting alone. As in a SET, a search_path of pg_temp counts even for the transaction only.
+void StatementJudge::JudgeSetConfig() {
+  const SetConfigCall call = ReadSetConfig(lexer_);
+  if (!call.is_local) {
+    effects_.Add(StateEffect::kSetsUntracked);
+    effects_.Add(StateEffect::kSets);
+  } else {
+    effects_.Add(StateEffect::kSetsLocal);
+  }
+  if (call.name && !EqualsIgnoreCase(*call.name, "search_path")) return;
+  if (!call.value) {
+    effects_.Add(StateEffect::kUnjudged);
+  } else if (ContainsIgnoreCase(*call.value, "pg_temp")) {
+    effects_.Add(StateEffect::kTemporary);
+  }
 }
 
 // OPERATOR(schema.+) is how an operator is written with its schema; operator(x) is a call.

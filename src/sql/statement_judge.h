@@ -35,12 +35,15 @@ class StatementJudge {
   void JudgeInto();
   void JudgeListEnd(std::string_view word);
   Opener JudgeParenthesis(const Name& name);
+  void JudgeSetConfig();
   [[nodiscard]] bool IsOperatorSyntax() const;
   [[nodiscard]] bool IsMergeInsert() const;
 
   // statement_commands.cc
   void Command();
   bool SpecialCommand(int place);
+  bool PlainEffect(StateEffect effect);
+  void EndTransaction();
   void Create();
   void Deallocate();
   void Declare();

@@ -35,10 +35,12 @@ constexpr FrameRules MakeRules(std::string_view pass, std::string_view head,
 
 // CopyData passes; Bind may carry megabytes of parameters behind its names.
 constexpr FrameRules kFrontendRules = MakeRules("d", "BF", "QPDECSHcfX", kFrontendHeadBytesMax);
-// DataRow, CopyData, NoticeResponse, NotificationResponse and function results pass;
-// bodies of row descriptions and errors are hardly read, their arrival counts.
+// DataRow, CopyData, NoticeResponse and function results pass; bodies of errors are hardly read,
+// their arrival counts. A RowDescription is whole: prepared statements are known by it. A
+// NotificationResponse (its payload has less than
+// 8,000 bytes) may stand among replies to requests of the pooler's own.
 constexpr FrameRules kBackendRules =
-    MakeRules("DdNAV", "TtnEGHW123sIc", "ZCSK", kBackendHeadBytesMax);
+    MakeRules("DdNV", "tnEGHW123sIc", "ZCSKAT", kBackendHeadBytesMax);
 
 }  // namespace
 

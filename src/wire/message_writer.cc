@@ -19,7 +19,7 @@ void AppendFields(std::string& out, char type, const ErrorFields& fields) {
   AppendField(out, 'M', fields.message);
   AppendField(out, 'D', fields.detail);
   AppendField(out, 'H', fields.hint);
-  AppendField(out, 'R', "pglynx");  // an application can tell the pooler from the server
+  AppendField(out, 'R', fields.routine);
   out += '\0';
 }
 
@@ -49,12 +49,13 @@ void AppendNoticeResponse(std::string& out, const ErrorFields& fields) {
 }
 
 void AppendErrorResponse(std::string& out, Severity severity, const Error& error) {
-  AppendFields(out, 'E',
-               {.severity = severity,
-                .sqlstate = MeaningOf(error.code).sqlstate,
-                .message = error.detail,
-                .detail = {},
-                .hint = {}});
+  ErrorFields fields{.severity = severity,
+                     .sqlstate = MeaningOf(error.code).sqlstate,
+                     .message = error.detail,
+                     .detail = {},
+                     .hint = error.hint};
+  if (error.routine != nullptr) fields.routine = error.routine;
+  AppendFields(out, 'E', fields);
 }
 
 void AppendParameterStatus(std::string& out, std::string_view name, std::string_view value) {

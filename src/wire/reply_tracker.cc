@@ -9,24 +9,29 @@ namespace pglynx::wire {
 namespace {
 
 // In the order of Request.
-constexpr std::array<std::string_view, 21> kRequestNames = {
-    "Query",      "FunctionCall",  "Sync",          "Parse",
-    "NamedParse", "Bind",          "Describe",      "Execute",
-    "Close",      "NamedClose",    "CopyEnd",       "(ignored)",
-    "our Query",  "our settings",  "our Parse",     "our unnamed Parse",
-    "our Close",  "refused Query", "refused Parse", "Close for Parse",
-    "Parse again"};
+constexpr std::array<std::string_view, 26> kRequestNames = {
+    "Query",           "FunctionCall", "Sync",          "Parse",
+    "NamedParse",      "Bind",         "Describe",      "Execute",
+    "Close",           "NamedClose",   "CopyEnd",       "(ignored)",
+    "our first Query", "our Query",    "our probe",     "our setup",
+    "our marker",      "our settings", "our Parse",     "our unnamed Parse",
+    "our Describe",    "our Close",    "refused Query", "refused Parse",
+    "Close for Parse", "Parse again"};
 
 bool EndsWithReady(Request request) {
   return request == Request::kQuery || request == Request::kFunctionCall ||
-         request == Request::kSync || request == Request::kHiddenQuery ||
+         request == Request::kSync || request == Request::kHiddenFirst ||
+         request == Request::kHiddenQuery || request == Request::kHiddenProbe ||
+         request == Request::kHiddenSetup || request == Request::kHiddenMarker ||
          request == Request::kHiddenRestore || request == Request::kDeniedQuery;
 }
 
 bool IsHidden(Request request) {
-  return request == Request::kHiddenQuery || request == Request::kHiddenRestore ||
+  return request == Request::kHiddenFirst || request == Request::kHiddenQuery ||
+         request == Request::kHiddenProbe || request == Request::kHiddenSetup ||
+         request == Request::kHiddenMarker || request == Request::kHiddenRestore ||
          request == Request::kHiddenParse || request == Request::kHiddenUnnamedParse ||
-         request == Request::kHiddenClose;
+         request == Request::kHiddenDescribe || request == Request::kHiddenClose;
 }
 
 }  // namespace
@@ -52,7 +57,7 @@ void ReplyTracker::Sent(Request request) {
   Note(kRequestEvent | static_cast<uint8_t>(request));
   if (request == Request::kSync) {
     if (copy_in_) {  // ignored by the server while it reads CopyData
-      sync_ignored_ = true;
+      ++syncs_ignored_;
       return;
     }
     unsynced_ = false;
@@ -61,7 +66,10 @@ void ReplyTracker::Sent(Request request) {
     queue_.push_back(request);
     return;
   }
-  if (skipping_) return;  // the server throws it away
+  if (skipping_) {  // the server throws it away
+    sent_unsure_ = sent_unsure_ || unsure_;
+    return;
+  }
   if (request == Request::kCopyEnd) {
     if (copy_in_) {
       copy_in_ = false;
@@ -78,7 +86,8 @@ void ReplyTracker::Sent(Request request) {
 
 ReplyTracker::Verdict ReplyTracker::Reply(char type, char status) {
   Note(static_cast<uint8_t>(type) % kRequestEvent);
-  if (type != 'Z' && type != 'E' && !empty() && queue_[first_] == Request::kHiddenRestore) {
+  if (type != 'Z' && type != 'E' && !empty() &&
+      (queue_[first_] == Request::kHiddenRestore || queue_[first_] == Request::kHiddenSetup)) {
     return Verdict::kSwallow;
   }
   switch (type) {
@@ -103,8 +112,15 @@ ReplyTracker::Verdict ReplyTracker::Reply(char type, char status) {
       return Complete(Request::kBind);
     case '3':
       return CompleteClose();
+    case 't':
+      if (!empty() && queue_[first_] == Request::kHiddenDescribe) return Verdict::kSwallow;
+      break;
     case 'T':
     case 'n':
+      if (!empty() && queue_[first_] == Request::kHiddenDescribe) {
+        Pop();
+        return Verdict::kSwallow;
+      }
       if (!empty() && queue_[first_] == Request::kDescribe) return Complete(Request::kDescribe);
       break;
     case 'C':
@@ -121,6 +137,16 @@ ReplyTracker::Verdict ReplyTracker::Reply(char type, char status) {
 
 ReplyTracker::Verdict ReplyTracker::OnReady(char status) {
   status_ = status;
+  if (unsure_ && empty()) {
+    // It answers a Sync that was taken for swallowed.
+    if (skipping_) {
+      doubtful_ = doubtful_ || sent_unsure_;  // that was not thrown away
+      unsure_ = unsure_syncs_ > 1;
+      skipping_ = unsynced_ = skippable_ = false;
+    }
+    return Verdict::kForward;
+  }
+  if (!empty() && queue_[first_] == Request::kHiddenMarker && !marked_) return Verdict::kForward;
   if (empty() || !EndsWithReady(queue_[first_])) {
     // Possible for an honest server in one corner: a COPY IN that fails before its first
     // read treats as a Sync what was struck out here. The client gets the message; the
@@ -130,6 +156,7 @@ ReplyTracker::Verdict ReplyTracker::OnReady(char status) {
   }
   const bool hidden = HeadIsHidden();
   copy_in_ = false;
+  if (queue_[first_] == Request::kHiddenMarker) unsure_ = marked_ = false;
   Pop();
   if (empty()) skippable_ = false;
   return hidden ? Verdict::kSwallow : Verdict::kForward;
@@ -137,15 +164,33 @@ ReplyTracker::Verdict ReplyTracker::OnReady(char status) {
 
 ReplyTracker::Verdict ReplyTracker::OnError() {
   copy_in_ = false;
-  if (sync_ignored_) doubtful_ = true;
+  if (syncs_ignored_ > 0) {
+    // What was sent behind its next Sync would be answered by the wrong ReadyForQuery.
+    size_t syncs = 0;
+    bool alone = !empty() && queue_[first_] == Request::kExecute;
+    for (size_t at = first_ + 1; at < queue_.size(); ++at) {
+      const Request request = queue_[at];
+      syncs += request == Request::kSync ? 1U : 0U;
+      alone = alone && syncs < 2 &&
+              (request == Request::kSync || request == Request::kCopyEnd ||
+               request == Request::kIgnored);
+    }
+    if (alone) unsure_ = true;
+    sent_unsure_ = false;
+    unsure_syncs_ = syncs_ignored_;
+    if (!alone) doubtful_ = true;
+  }
   if (empty()) {  // unasked: the server ends the connection
     doubtful_ = true;
     return Verdict::kForward;
   }
   const Request head = queue_[first_];
+  if (head == Request::kHiddenProbe) return Verdict::kSwallow;
+  if (head == Request::kHiddenSetup) return Verdict::kSetupFailed;
   if (head == Request::kHiddenRestore && status_ == 'E') return Verdict::kSwallow;
   if (IsHidden(head)) {
-    if (head != Request::kHiddenParse && head != Request::kHiddenUnnamedParse) {
+    if (head != Request::kHiddenParse && head != Request::kHiddenUnnamedParse &&
+        head != Request::kHiddenDescribe) {
       doubtful_ = true;
       return Verdict::kHiddenFailed;
     }
@@ -167,7 +212,7 @@ ReplyTracker::Verdict ReplyTracker::OnCopyIn() {
   for (size_t at = first_ + 1; at < queue_.size() && copy_in_; ++at) {
     Request& request = queue_[at];
     if (request == Request::kSync) {
-      sync_ignored_ = true;
+      ++syncs_ignored_;
       request = Request::kIgnored;
     } else if (request == Request::kCopyEnd) {
       copy_in_ = false;
@@ -194,6 +239,10 @@ ReplyTracker::Verdict ReplyTracker::Complete(Request expected) {
 }
 
 ReplyTracker::Verdict ReplyTracker::CompleteClose() {
+  if (!empty() && queue_[first_] == Request::kHiddenMarker) {
+    marked_ = true;
+    return Verdict::kSwallow;
+  }
   if (!empty() && queue_[first_] == Request::kHiddenClose) {
     Pop();
     return Verdict::kSwallow;
@@ -207,7 +256,7 @@ ReplyTracker::Verdict ReplyTracker::CompleteClose() {
 }
 
 void ReplyTracker::Pop() {
-  sync_ignored_ = false;
+  syncs_ignored_ = 0;
   Advance();
   while (first_ < queue_.size() &&
          (queue_[first_] == Request::kCopyEnd || queue_[first_] == Request::kIgnored)) {

@@ -77,6 +77,8 @@ std::string_view SeverityName(Severity severity) {
   switch (severity) {
     case Severity::kNotice:
       return "NOTICE";
+    case Severity::kWarning:
+      return "WARNING";
     case Severity::kError:
       return "ERROR";
     case Severity::kFatal:

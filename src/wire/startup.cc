@@ -117,13 +117,12 @@ std::vector<std::string> SplitWords(std::string_view options) {
 }
 
 // "name=value"; `word` is the switch it came from, for the error.
-Result<StartupParameter> ParseSetting(std::string_view setting, std::string_view word) {
+// `flag`: "-c " or "--", as Postgres names it (process_postgres_switches).
+Result<StartupParameter> ParseSetting(std::string_view setting, std::string_view flag) {
   const size_t equals = setting.find('=');
   if (equals == std::string_view::npos || equals == 0) {
     return Error{ErrorCode::kSyntaxError,
-                 fmt::format("invalid startup option \"{}\": a name and a value (name=value) are "
-                             "needed",
-                             Shown(word))};
+                 fmt::format("{}{} requires a value", flag, Shown(setting))};
   }
   StartupParameter parameter{std::string(setting.substr(0, equals)),
                              std::string(setting.substr(equals + 1))};
@@ -188,19 +187,25 @@ Result<StartupParameters> ParseOptions(std::string_view options) {
   for (size_t i = 0; i < words.size(); ++i) {
     const std::string& word = words[i];
     std::string_view setting;
+    std::string_view flag = "-c ";
     if (word.starts_with("--")) {
+      flag = "--";
       setting = std::string_view(word).substr(2);
     } else if (word == "-c" && i + 1 < words.size()) {
       setting = words[++i];
     } else if (word.starts_with("-c")) {
       setting = std::string_view(word).substr(2);
+    } else if (!word.starts_with('-')) {
+      return Error{ErrorCode::kSyntaxError,
+                   fmt::format("invalid command-line argument for server process: {}", Shown(word)),
+                   "Try \"postgres --help\" for more information."};
     } else {
       return Error{ErrorCode::kSyntaxError,
                    fmt::format("unsupported startup option \"{}\": allowed are -c name=value and "
                                "--name=value",
                                Shown(word))};
     }
-    Result<StartupParameter> parameter = ParseSetting(setting, word);
+    Result<StartupParameter> parameter = ParseSetting(setting, flag);
     if (!parameter) return parameter.error();
     parameters.push_back(std::move(*parameter));
   }

@@ -44,12 +44,17 @@ metrics::PoolStats MakeStats(uint64_t unit) {
           .client_parse_count = 180 * unit,
           .server_parse_count = 6 * unit,
           .bind_count = 300 * unit,
-          .client_login_count = 60 * unit};
+          .client_login_count = 60 * unit,
+          .pin_count = 240 * unit,
+          .probe_count = 420 * unit};
 }
 
 // Limits and states of the four pools of SampleSnapshot, and of the whole.
 void SetLimits(pool::Snapshot& snapshot) {
   snapshot.pools[0].min_pool_size = 2;
+  snapshot.pools[0].cl_pinned = 12;
+  snapshot.pools[0].max_pinned = 19;
+  snapshot.pools[2].pool_size = 5;
   for (const size_t i : {0U, 1U}) {
     snapshot.pools[i].reserve_pool_size = 4;
     snapshot.pools[i].max_db_clients = 500;
@@ -93,7 +98,6 @@ pool::Snapshot SampleSnapshot() {
   snapshot.pools[1].cl_active = 1;
   snapshot.pools[1].sv_idle = 1;
   snapshot.pools[2].pool_mode = "session";
-  snapshot.pools[2].pool_size = 5;
   snapshot.pools[2].host = "/run/postgresql";
   snapshot.pools[2].server_database = "shop_v2";
   snapshot.pools[2].server_user = "shop_owner";
@@ -120,6 +124,7 @@ pool::Snapshot SampleSnapshot() {
   client.application_name = "psql";
   client.prepared_statements = 4;
   client.pin_reason = "temporary table";
+  client.pin_age_us = 61'999'999;
   pool::ConnectionRow waiting = client;
   waiting.id = 0x1'8000'0011;
   waiting.state = "waiting";
@@ -195,6 +200,16 @@ size_t IndexOf(const ResultTable& table, std::string_view name) {
   }
   FAIL("no column " << name);
   return 0;
+}
+
+using Names = std::vector<std::string_view>;
+
+Names LastColumns(const ResultTable& table, size_t count) {
+  Names names;
+  for (size_t i = table.columns.size() - count; i < table.columns.size(); ++i) {
+    names.push_back(table.columns[i].name);
+  }
+  return names;
 }
 
 std::string CellOf(const ResultTable& table, size_t row, std::string_view name) {
@@ -276,7 +291,7 @@ TEST_CASE("exporters find counts of columns and flags as they read them") {
   CHECK(SampleTable(ShowWhat::kLists).columns.size() == 2);
   CHECK(SampleTable(ShowWhat::kLists).rows.size() == 14 + 5);
   CHECK(SampleTable(ShowWhat::kConfig).columns.size() == 4);
-  CHECK(SampleTable(ShowWhat::kTotals).rows.size() == 24);
+  CHECK(SampleTable(ShowWhat::kTotals).rows.size() == 24 + 4);
   const ResultTable databases = SampleTable(ShowWhat::kDatabases);
   CHECK(CellOf(databases, 0, "paused") == "0");
   CHECK(CellOf(databases, 0, "disabled") == "1");
@@ -301,8 +316,35 @@ TEST_CASE("own columns and rows stand behind PgBouncer's last") {
   CHECK(state.rows.at(3).front() == "draining");
   CHECK(SampleTable(ShowWhat::kServers).columns.back().name == "id");
   const ResultTable clients = SampleTable(ShowWhat::kClients);
-  CHECK(clients.columns.back().name == "pin_reason");
-  CHECK(clients.columns[clients.columns.size() - 2].name == "id");
+  CHECK(LastColumns(clients, 3) == Names{"id", "pin_reason", "pin_seconds"});
+  CHECK(LastColumns(SampleTable(ShowWhat::kPools), 3) ==
+        Names{"load_balance_hosts", "cl_pinned", "max_pinned"});
+  CHECK(LastColumns(SampleTable(ShowWhat::kStats), 5) ==
+        Names{"avg_client_login_count", "total_pin_count", "total_probe_count", "avg_pin_count",
+              "avg_probe_count"});
+  CHECK(LastColumns(SampleTable(ShowWhat::kStatsTotals), 3) ==
+        Names{"client_login_count", "pin_count", "probe_count"});
+  CHECK(LastColumns(SampleTable(ShowWhat::kStatsAverages), 3) ==
+        Names{"avg_client_login_count", "avg_pin_count", "avg_probe_count"});
+  const ResultTable totals = SampleTable(ShowWhat::kTotals);
+  CHECK(totals.rows.at(23).front() == "avg_client_login_count");
+  CHECK(totals.rows.at(24).front() == "total_pin_count");
+}
+
+TEST_CASE("a pin has its age in whole seconds, and no pin has none") {
+  const std::vector<std::pair<uint64_t, std::string>> cases = {
+      {0, "0"},
+      {999'999, "0"},
+      {1'000'000, "1"},
+      {uint64_t{2147483647} * 1'000'000, "2147483647"},
+      {~uint64_t{0}, "2147483647"}};
+  for (const auto& [age, shown] : cases) {
+    pool::Snapshot snapshot = SampleSnapshot();
+    for (pool::ConnectionRow& row : snapshot.clients) row.pin_age_us = age;
+    CHECK(CellOf(ClientsTable(snapshot), 0, "pin_seconds") == shown);
+    CHECK(CellOf(ClientsTable(snapshot), 1, "pin_reason").empty());
+    CHECK(CellOf(ClientsTable(snapshot), 1, "pin_seconds").empty());
+  }
 }
 
 TEST_CASE("a database sums its users and takes the first one's settings") {
@@ -398,6 +440,10 @@ TEST_CASE("averages are per second or per item of the last period") {
   CHECK(CellOf(stats, 0, "avg_xact_time") == "2000");
   CHECK(CellOf(stats, 0, "avg_query_time") == "300");
   CHECK(CellOf(stats, 0, "avg_wait_time") == "500");
+  CHECK(CellOf(stats, 0, "total_pin_count") == "1920");
+  CHECK(CellOf(stats, 0, "avg_pin_count") == "8");
+  CHECK(CellOf(stats, 0, "total_probe_count") == "3360");
+  CHECK(CellOf(stats, 0, "avg_probe_count") == "14");
 }
 
 TEST_CASE("averages are zero without a period, without items and after a restart of a pool") {

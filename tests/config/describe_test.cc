@@ -13,6 +13,7 @@ using pglynx::config::Config;
 using pglynx::config::ConfigRow;
 using pglynx::config::DefaultConfig;
 using pglynx::config::Describe;
+using pglynx::config::HiddenStatePolicy;
 using pglynx::config::KeyRule;
 using pglynx::config::KeyState;
 using pglynx::config::LogFormat;
@@ -23,6 +24,7 @@ using pglynx::config::PoolMode;
 using pglynx::config::RulesOf;
 using pglynx::config::Secret;
 using pglynx::config::Section;
+using pglynx::config::SessionStatePolicy;
 
 TEST_CASE("Describe has a row for each key of general, admin and auth") {
   std::set<std::string> expected;
@@ -97,6 +99,12 @@ TEST_CASE("Masked tells whether there is a secret and no more") {
 TEST_CASE("enumerators have the names of the file") {
   CHECK(Name(PoolMode::kSession) == "session");
   CHECK(Name(PoolMode::kTransaction) == "transaction");
+  CHECK(Name(SessionStatePolicy::kPin) == "pin");
+  CHECK(Name(SessionStatePolicy::kError) == "error");
+  CHECK(Name(SessionStatePolicy::kWarn) == "warn");
+  CHECK(Name(HiddenStatePolicy::kProbe) == "probe");
+  CHECK(Name(HiddenStatePolicy::kReset) == "reset");
+  CHECK(Name(HiddenStatePolicy::kTrust) == "trust");
   CHECK(Name(AuthMethod::kScramSha256) == "scram-sha-256");
   CHECK(Name(AuthMethod::kMd5) == "md5");
   CHECK(Name(AuthMethod::kTrust) == "trust");

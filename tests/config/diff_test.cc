@@ -11,11 +11,13 @@ using std::chrono_literals::operator""s;
 using pglynx::config::Config;
 using pglynx::config::ConfigDiff;
 using pglynx::config::Diff;
+using pglynx::config::HiddenStatePolicy;
 using pglynx::config::Pool;
 using pglynx::config::PoolChange;
 using pglynx::config::PoolMode;
 using pglynx::config::PoolUser;
 using pglynx::config::Secret;
+using pglynx::config::SessionStatePolicy;
 
 namespace {
 
@@ -67,6 +69,10 @@ TEST_CASE("each change of a pool is named and known to keep or replace its serve
       {"connect_query", true, [](Pool& p) { p.connect_query = "x"; }},
       {"prepared_statements_cache_size", false,
        [](Pool& p) { p.prepared_statements_cache_size = 1; }},
+      {"deferred_begin", false, [](Pool& p) { p.deferred_begin = false; }},
+      {"on_session_state", false, [](Pool& p) { p.on_session_state = SessionStatePolicy::kError; }},
+      {"on_hidden_state", false, [](Pool& p) { p.on_hidden_state = HiddenStatePolicy::kTrust; }},
+      {"max_pinned", false, [](Pool& p) { p.max_pinned = 1; }},
       {"max_client_conn", false, [](Pool& p) { p.max_client_conn = 1; }},
       {"max_client_conn", false, [](Pool& p) { p.users[0].max_client_conn = 1; }},
       {"max_client_conn", false,

@@ -73,7 +73,7 @@ Lines LinesOf(const Key& key, const std::string& text) {
     case Key::Table::kGeneral:
       return {.general = line + "\nmax_query_bytes = '1KiB'"};
     case Key::Table::kPool:
-      return {.pool = line};
+      return {.pool = line, .user = "pool_size = 10000"};
     case Key::Table::kServer:
       return {.server = ", " + line};
     case Key::Table::kUser:
@@ -100,6 +100,7 @@ std::vector<Key> Counts() {
        1'000'000, limit},
       {kInPool, "max_db_connections", [](const C& c) { return c.pools[0].max_db_connections; }, 0,
        0, 1'000'000, limit},
+      {kInPool, "max_pinned", [](const C& c) { return c.pools[0].max_pinned; }, 0, 0, 10000, size},
       {kInServer, "max_connections", [](const C& c) { return c.pools[0].server.max_connections; },
        0, 0, 1'000'000, limit},
       {kInUser, "max_client_conn", [](const C& c) { return UserOf(c).max_client_conn; }, 0, 0,

@@ -142,6 +142,7 @@ TEST_CASE("SHOW CLIENTS and SHOW SERVERS list who is there, and who has whom") {
   const QueryResult servers = scene.console.Exec("show servers");
   CHECK(servers.columns == columns);
   columns.emplace_back("pin_reason");
+  columns.emplace_back("pin_seconds");
   CHECK(clients.columns == columns);
   CHECK(CountOf(clients, "database", "app") == 4);
   CHECK(CountOf(servers, "database", "app") == 2);

@@ -1,4 +1,5 @@
-// The SQL lexer, the judge and the finder of resets (sql/lexer.h, judge.h, resets.h).
+// The SQL lexer, the judge and the finders (sql/lexer.h, judge.h, resets.h, simple_forms.h,
+// prepared_uses.h, touched_settings.h).
 //
 // Properties of the lexer: tokens lie in order, between them are only blanks and comments, a
 // token read alone is that token, nothing is read behind the text; where no backslash is, both
@@ -6,7 +7,9 @@
 // tokens matters, two texts one behind the other have the effects of both, tracking more
 // parameters adds no effect, a reason is given exactly where it pins. Of resets: where
 // everything is reset, the judge has seen a reset too (not so for one parameter: "set a =
-// default, b" is no statement at all, and only the judge reads it to its end).
+// default, b" is no statement at all, and only the judge reads it to its end). Of the other
+// finders: what they point at lies in the text; what they find the judge has seen, and what
+// the judge has seen is among the settings that are touched.
 //
 // Input: the text; its last byte also chooses where it is divided.
 #include <string>
@@ -16,7 +19,10 @@
 #include "fuzz/targets.h"
 #include "pglynx/sql/judge.h"
 #include "pglynx/sql/lexer.h"
+#include "pglynx/sql/prepared_uses.h"
 #include "pglynx/sql/resets.h"
+#include "pglynx/sql/simple_forms.h"
+#include "pglynx/sql/touched_settings.h"
 
 namespace pglynx::fuzz {
 namespace {
@@ -144,7 +150,7 @@ void CheckJudge(std::string_view text, StringSyntax syntax) {
   const sql::StateEffects effects = JudgeText(text, syntax);
   PGLYNX_CHECK(effects == JudgeText(text, syntax));
   PGLYNX_CHECK(effects == sql::StateEffects::FromBits(effects.bits()));
-  PGLYNX_CHECK(effects.Pins() == !sql::PinReason(effects).empty());
+  PGLYNX_CHECK(effects.MayLeaveState() == !sql::PinReason(effects).empty());
   PGLYNX_CHECK((sql::Describe(effects) == "none") == effects.empty());
   PGLYNX_CHECK(effects == JudgeText(Redressed(text, syntax), syntax));
 
@@ -162,6 +168,88 @@ void CheckJudge(std::string_view text, StringSyntax syntax) {
   sql::StateEffects sum = JudgeText(first, syntax);
   sum.Add(JudgeText(second, syntax));
   if (ends) PGLYNX_CHECK(sum == JudgeText(first + "\n;" + std::string(second), syntax));
+}
+
+bool LiesIn(std::string_view part, std::string_view text) {
+  return part.data() >= text.data() && part.data() + part.size() <= text.data() + text.size();
+}
+
+void CheckSimpleForm(std::string_view text, StringSyntax syntax) {
+  using Kind = sql::SimpleForm::Kind;
+  const ExactBytes exact(text);
+  const sql::SimpleForm form = sql::FindSimpleForm(exact.view(), syntax);
+  if (form.kind == Kind::kOther) {
+    PGLYNX_CHECK(form.name.empty() && form.value.empty() && !form.starts && !form.has_modes);
+    return;
+  }
+  PGLYNX_CHECK(sql::FindSimpleForm(Redressed(text, syntax), syntax).kind == form.kind);
+  PGLYNX_CHECK(form.name.empty() || form.name == "timezone" || LiesIn(form.name, exact.view()));
+  PGLYNX_CHECK(form.value.empty() || LiesIn(form.value, exact.view()));
+  const bool is_set = form.kind == Kind::kSet;
+  PGLYNX_CHECK(form.name.empty() == !(is_set || form.kind == Kind::kShow));
+  PGLYNX_CHECK(form.value.empty() == !is_set);
+  const sql::StateEffects effects = JudgeText(text, syntax, true);
+  PGLYNX_CHECK(is_set || !effects.MayLeaveState());
+  PGLYNX_CHECK(effects.Has(sql::StateEffect::kBegins) == (form.kind == Kind::kBegin));
+  PGLYNX_CHECK(effects.Has(sql::StateEffect::kEnds) ==
+               (form.kind == Kind::kCommit || form.kind == Kind::kRollback));
+  PGLYNX_CHECK(effects.Has(sql::StateEffect::kSets) == is_set);
+  PGLYNX_CHECK(effects.Has(sql::StateEffect::kDiscard) == (form.kind == Kind::kDiscardAll));
+  PGLYNX_CHECK(effects.Has(sql::StateEffect::kDeallocateAll) ==
+               (form.kind == Kind::kDeallocateAll));
+}
+
+sql::StateEffect EffectOf(sql::PreparedUse::Kind kind) {
+  using Kind = sql::PreparedUse::Kind;
+  switch (kind) {
+    case Kind::kPrepare:
+      return sql::StateEffect::kPrepare;
+    case Kind::kExecute:
+      return sql::StateEffect::kExecute;
+    case Kind::kDeallocate:
+      return sql::StateEffect::kDeallocate;
+    case Kind::kDeallocateAll:
+      return sql::StateEffect::kDeallocateAll;
+    case Kind::kDiscardAll:
+      return sql::StateEffect::kDiscard;
+    case Kind::kDiscardPlans:
+      return sql::StateEffect::kDiscardsPlans;
+  }
+  return sql::StateEffect::kNone;
+}
+
+void CheckPreparedUses(std::string_view text, StringSyntax syntax) {
+  const ExactBytes exact(text);
+  const auto uses = sql::FindPreparedUses(exact.view(), syntax);
+  const sql::StateEffects effects = JudgeText(text, syntax);
+  if (!uses) return;
+  size_t at = 0;
+  for (const sql::PreparedUse& use : *uses) {
+    PGLYNX_CHECK(effects.Has(EffectOf(use.kind)));
+    PGLYNX_CHECK(use.statement_at >= at && use.name_at > use.statement_at);
+    at = use.statement_at + use.statement_bytes;  // no statement has two
+    PGLYNX_CHECK(use.name_bytes > 0 && use.name_at + use.name_bytes <= at && at <= text.size());
+    const bool has_name = use.kind == sql::PreparedUse::Kind::kPrepare ||
+                          use.kind == sql::PreparedUse::Kind::kExecute ||
+                          use.kind == sql::PreparedUse::Kind::kDeallocate;
+    PGLYNX_CHECK(use.name.empty() == !has_name);
+    PGLYNX_CHECK(use.name.size() <= 63 && use.name.size() <= use.name_bytes);
+    PGLYNX_CHECK(TokensOf(text.substr(use.name_at, use.name_bytes), syntax).size() == 1);
+  }
+}
+
+void CheckTouchedSettings(std::string_view text, StringSyntax syntax) {
+  const ExactBytes exact(text);
+  const sql::TouchedSettings touched = sql::FindTouchedSettings(exact.view(), syntax);
+  for (const std::string& name : touched.names) {
+    PGLYNX_CHECK(!name.empty());
+    for (const char c : name) PGLYNX_CHECK(c < 'A' || c > 'Z');
+  }
+  if (sql::ContainsIgnoreCase(text, "explain")) return;  // of a SET is nothing to the server
+  const sql::StateEffects effects = JudgeText(text, syntax);
+  const bool seen = effects.Has(sql::StateEffect::kSets) || effects.Has(sql::StateEffect::kReset) ||
+                    effects.Has(sql::StateEffect::kDiscard);
+  PGLYNX_CHECK(!seen || touched.all || touched.unknown || !touched.names.empty());
 }
 
 }  // namespace
@@ -190,8 +278,11 @@ void FuzzSqlResets(std::string_view input) {
     PGLYNX_CHECK(again.all == resets.all);
     const sql::StateEffects effects = JudgeText(input, syntax, true);
     const bool seen = effects.Has(sql::StateEffect::kReset) ||
-                      effects.Has(sql::StateEffect::kDiscard) || effects.Pins();
+                      effects.Has(sql::StateEffect::kDiscard) || effects.MayLeaveState();
     PGLYNX_CHECK(seen || !resets.all);
+    CheckSimpleForm(input, syntax);
+    CheckPreparedUses(input, syntax);
+    CheckTouchedSettings(input, syntax);
   }
 }
 

@@ -12,7 +12,6 @@
 #include "pglynx/core/random.h"
 #include "support/catch.h"
 
-using pglynx::pool::kUnknownValue;
 using pglynx::pool::Parameter;
 using pglynx::pool::ParameterRef;
 using pglynx::pool::ParameterTable;
@@ -32,12 +31,14 @@ ParameterRef Make(ParameterTable& table, const Values& values) {
 }
 
 // The texts of the Query messages that lead from one set to the other.
-std::vector<std::string> Changes(const Values& actual, const Values& wanted) {
+std::vector<std::string> Changes(const Values& actual, const Values& wanted,
+                                 const Values& defaults = {}, bool unknown = false) {
   ParameterTable table;
+  const ParameterRef standard = Make(table, defaults);
   const ParameterRef from = Make(table, actual);
   const ParameterRef to = Make(table, wanted);
   std::string out;
-  const int messages = pglynx::pool::AppendParameterChanges(out, *from, *to);
+  const int messages = pglynx::pool::AppendParameterChanges(out, {*from, *standard, unknown}, *to);
   std::vector<std::string> queries;
   std::string_view rest = out;
   while (!rest.empty()) {
@@ -206,19 +207,46 @@ TEST_CASE("AppendParameterChanges has backslashes read as they are") {
   }
 }
 
-TEST_CASE("AppendParameterChanges has a server whose strings are not known read them right") {
-  const Queries changes =
-      Changes({{"standard_conforming_strings", std::string(kUnknownValue)}},
-              {{"standard_conforming_strings", "on"}, {"application_name", "\\"}});
-  REQUIRE(changes.size() == 2);
-  CHECK(changes[0].ends_with(R"(SET "standard_conforming_strings" TO 'on';)"));
-  CHECK(changes[1] == R"(SET "application_name" TO '\';)");
+TEST_CASE("AppendParameterChanges goes back to a default by RESET, so that it is followed") {
+  const Values defaults = {{"TimeZone", "UTC"}, {"client_encoding", "UTF8"}};
+  CHECK(Changes({{"TimeZone", "CET"}}, {{"TimeZone", "UTC"}}, defaults) ==
+        Queries{R"(RESET "TimeZone";)"});
+  CHECK(Changes({{"TimeZone", "CET"}}, {{"TimeZone", "EET"}}, defaults) ==
+        Queries{R"(SET "TimeZone" TO 'EET';)"});
+  CHECK(Changes({{"client_encoding", "LATIN1"}}, {{"client_encoding", "UTF8"}}, defaults) ==
+        Queries{R"(SET "client_encoding" TO 'UTF8';)"});
 }
 
-TEST_CASE("AppendParameterChanges sets what is not known again") {
-  CHECK(Changes({{"TimeZone", std::string(kUnknownValue)}}, {{"TimeZone", "UTC"}}) ==
-        Queries{R"(SET "TimeZone" TO 'UTC';)"});
-  CHECK(Changes({{"x.y", std::string(kUnknownValue)}}, {}) == Queries{R"(RESET "x.y";)"});
+TEST_CASE("AppendParameterChanges takes role and user back first and sets them last") {
+  const Values defaults = {{"session_authorization", "app"}, {"is_superuser", "off"}};
+  const auto with = [&defaults](Values more) {
+    more.insert(more.end(), defaults.begin(), defaults.end());
+    return more;
+  };
+  CHECK(Changes(with({}), with({{"role", "none"}}), defaults).empty());
+  CHECK(Changes(with({}), with({{"role", "a'b"}}), defaults) ==
+        Queries{R"(SET "role" TO 'a''b';)"});
+  CHECK(Changes(with({{"role", "a"}}), with({}), defaults) == Queries{"RESET ROLE;"});
+  CHECK(Changes(with({{"role", "a"}}), with({{"role", "b"}}), defaults) ==
+        Queries{R"(RESET ROLE;SET "role" TO 'b';)"});
+  CHECK(Changes(with({{"role", "a"}}), with({{"role", "a"}, {"work_mem", "1MB"}}), defaults) ==
+        Queries{R"(RESET ROLE;SET "work_mem" TO '1MB';SET "role" TO 'a';)"});
+  CHECK(Changes({{"session_authorization", "x"}, {"is_superuser", "on"}}, with({}), defaults) ==
+        Queries{"RESET SESSION AUTHORIZATION;"});
+  CHECK(Changes(with({}), {{"session_authorization", "x"}, {"role", "r"}}, defaults) ==
+        Queries{R"(SET "session_authorization" TO 'x';SET "role" TO 'r';)"});
+}
+
+TEST_CASE("AppendParameterChanges resets all where something may have been set unseen") {
+  const Values defaults = {{"TimeZone", "UTC"}, {"standard_conforming_strings", "on"}};
+  const std::string all = "RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;";
+  CHECK(Changes(defaults, defaults, defaults, true) == Queries{all});
+  CHECK(
+      Changes({{"TimeZone", "CET"}}, {{"TimeZone", "CET"}, {"x.y", "1"}}, defaults, true) ==
+      Queries{all +
+              R"(SET "TimeZone" TO 'CET';SET "x.y" TO '1';RESET "standard_conforming_strings";)"});
+  CHECK(Changes({}, {{"client_encoding", "LATIN1"}, {"role", "r"}}, {}, true) ==
+        Queries{all + R"(SET "client_encoding" TO 'LATIN1';)", R"(SET "role" TO 'r';)"});
 }
 
 TEST_CASE("Lists whose elements are quoted are set as they are printed") {
@@ -244,11 +272,12 @@ TEST_CASE("Names and values are quoted as SQL") {
 }
 
 TEST_CASE("IsFixedParameter knows what the server reports and nobody can set") {
-  for (const char* name : {"server_version", "server_encoding", "integer_datetimes", "is_superuser",
-                           "session_authorization", "in_hot_standby"}) {
+  for (const char* name :
+       {"server_version", "server_encoding", "integer_datetimes", "in_hot_standby"}) {
     CHECK(pglynx::pool::IsFixedParameter(name));
   }
-  for (const char* name : {"TimeZone", "client_encoding", "application_name", ""}) {
+  for (const char* name : {"TimeZone", "client_encoding", "application_name", "is_superuser",
+                           "session_authorization", ""}) {
     CHECK_FALSE(pglynx::pool::IsFixedParameter(name));
   }
 }

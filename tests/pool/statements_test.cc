@@ -25,7 +25,8 @@ struct Fixture {
 
   ParameterTable table;
   ParameterRef settings = table.Empty();
-  StatementCache cache;
+  uint64_t ddl_count = 0;
+  StatementCache cache{ddl_count};
 };
 
 }  // namespace
@@ -269,4 +270,57 @@ TEST_CASE("what a server holds is uncertain while an earlier batch is unanswered
   CHECK(held.Uncertain());
   CHECK(held.Confirm() == 1);
   CHECK_FALSE(held.Uncertain());
+}
+
+TEST_CASE("What is prepared behind a change of definitions is not shared with what was before") {
+  Fixture world;
+  const StatementRef before = world.Get("SELECT 1");
+  CHECK_FALSE(world.cache.IsSuspect(*before));
+  ++world.ddl_count;
+  CHECK(world.cache.IsSuspect(*before));
+  const StatementRef behind = world.Get("SELECT 1");
+  CHECK(behind->id != before->id);
+  CHECK(world.Get("SELECT 1")->id == behind->id);
+  CHECK(before->contents() == behind->contents());
+}
+
+TEST_CASE("A statement whose result is another now is stale for who has it, and new for others") {
+  Fixture world;
+  const StatementRef old = world.Get("SELECT 1");
+  world.cache.SetResult(old->id, 17);
+  world.cache.SetResult(old->id, 18);  // the first that a client was told counts
+  world.cache.CompareResult(old->id, 17);
+  CHECK_FALSE(old->stale);
+  world.cache.CompareResult(old->id, 19);
+  CHECK(old->stale);
+  const StatementRef fresh = world.Get("SELECT 1");
+  CHECK(fresh->id != old->id);
+  CHECK_FALSE(fresh->stale);
+}
+
+TEST_CASE("An outdated statement works on for who has it") {
+  Fixture world;
+  const StatementRef old = world.Get("SELECT 1");
+  world.cache.SetOutdated(old->id);
+  CHECK_FALSE(old->stale);
+  CHECK(world.Get("SELECT 1")->id != old->id);
+  world.cache.SetOutdated(12345);  // unknown ids are ignored
+  world.cache.SetStale(12345);
+}
+
+TEST_CASE("A statement with SQL types is nobody else's and goes with its last user") {
+  Fixture world;
+  const size_t before = world.cache.size();
+  {
+    const StatementRef typed =
+        world.cache.MakeTyped("SELECT $1\0\0\0"sv, "(int)", world.settings, 3);
+    const StatementRef other =
+        world.cache.MakeTyped("SELECT $1\0\0\0"sv, "(int)", world.settings, 3);
+    CHECK(typed->id != other->id);
+    CHECK(typed->sql_types == "(int)");
+    CHECK(typed->contents() == "SELECT $1\0\0\0"sv);
+    CHECK(typed->effects == 3);
+    CHECK(world.cache.size() == before + 2);
+  }
+  CHECK(world.cache.size() == before);
 }

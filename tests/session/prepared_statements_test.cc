@@ -14,7 +14,8 @@ struct Fixture {
     return cache.Get(text, parameters.Empty(), 0);
   }
   ParameterTable parameters;
-  StatementCache cache;
+  uint64_t ddl_count = 0;
+  StatementCache cache{ddl_count};
   PreparedStatements statements;
 };
 

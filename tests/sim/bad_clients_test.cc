@@ -156,15 +156,16 @@ TEST_CASE("however many connections say nothing, those that say something get in
 
 TEST_CASE("a contradiction ends the one client and its server, and is counted") {
   if (!kCanPlant) return;
-  Simulation sim(1, OnePool{.pool_size = 2});
+  Simulation sim(1, OnePool{.pool_size = 2, .max_client_statements = 1});
   FakeClient& bystander = sim.NewClient();
   bystander.Query({Begin(), Echo()});
   REQUIRE(sim.Settle());
   RawClient anna(sim);
   anna.LogIn();
+  anna.Say(Parse("one", "SELECT 1") + std::string(kSync));
   sim.RunFor(seconds(1));
   Plant(Sabotage::kForgottenDenial);
-  anna.Say(Bind("unknown") + std::string(kSync));
+  anna.Say(Parse("two", "SELECT 2") + std::string(kSync));  // refused: one is all it may have
   sim.RunFor(seconds(1));
   Plant(Sabotage::kNone);
   CHECK(anna.ended());
@@ -331,8 +332,9 @@ TEST_CASE("a long unnamed statement keeps its server until it is used, and no lo
   RequireClean(sim);
 }
 
-TEST_CASE("SQL text that leaves state behind is seen by its tag too") {
-  for (const char* sql : {"PREPARE p AS SELECT 1", "LISTEN c", "CREATE TEMP TABLE t (x text)"}) {
+TEST_CASE("a client that leaves state behind keeps its server, and the pool is told why") {
+  // Not PREPARE: its statement goes wherever its client does.
+  for (const char* sql : {"LISTEN c", "CREATE TEMP TABLE t (x text)"}) {
     INFO(sql);
     Simulation sim(1, OnePool{.pool_size = 1});
     RawClient anna(sim);

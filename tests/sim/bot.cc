@@ -7,22 +7,19 @@
 namespace pglynx::sim {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kSettings = {{
-    {"DateStyle", "German"},
-    {"DateStyle", "ISO, DMY"},
-    {"DateStyle", "sql"},
-    {"TimeZone", "Europe/Berlin"},
-    {"TimeZone", "Asia/Tokyo"},
-    {"IntervalStyle", "iso_8601"},
-    {"application_name", "swarm"},
-    {"application_name", R"(it's; \ --)"},
-    {"client_encoding", "latin1"},
-}};
-constexpr std::array<std::string_view, 3> kTables = {"t0", "t1", "t2"};
 constexpr std::array<std::string_view, 3> kChannels = {"c0", "c1", "c2"};
 constexpr std::array<std::string_view, 2> kSavepoints = {"p0", "p1"};
 constexpr std::array<std::string_view, 4> kStatements = {"s0", "s1", "s2", "s3"};
+constexpr std::array<std::string_view, 4> kBegins = {
+    "BEGIN", "START TRANSACTION", "begin work", "BEGIN ISOLATION LEVEL SERIALIZABLE, READ WRITE"};
 constexpr size_t kVanishBytesMax = 300;
+// TODO(soon): on, when the product knows what a batch has prepared before its Sync.
+constexpr bool kMixesNames = false;
+
+bool IsSqlName(const Op& op) {
+  return op.kind == OpKind::kPrepare || op.kind == OpKind::kExecute ||
+         op.kind == OpKind::kDeallocate || op.kind == OpKind::kDeallocateAll;
+}
 
 template <typename Array>
 auto PickFrom(Dice& dice, const Array& array) {
@@ -31,11 +28,12 @@ auto PickFrom(Dice& dice, const Array& array) {
 
 }  // namespace
 
-Bot::Bot(SimLoop& loop, Dice& dice, const BotHabits& habits, FakeClient& client)
+Bot::Bot(SimLoop& loop, Dice& dice, const BotHabits& habits, FakeClient& client, bool hides)
     : loop_(loop),
       dice_(dice),
       habits_(habits),
       client_(client),
+      hides_(hides),
       actions_left_(static_cast<uint32_t>(dice.Between(1, habits.actions_max))) {
   Tick();
 }
@@ -109,7 +107,11 @@ void Bot::AskOnce() {
   } else if (dice_.Chance(0.01)) {
     client_.Query({});
   } else if (dice_.Chance(habits_.discard)) {
-    client_.Query({dice_.Chance(0.5) ? DiscardAll() : DeallocateAll()});
+    if (dice_.Chance(0.7)) {
+      client_.Query({DiscardAll()});
+    } else {
+      client_.Extended({DiscardAll()});
+    }
   } else if (dice_.Chance(habits_.session_state / 10)) {
     client_.FunctionCall();
   } else if (dice_.Chance(habits_.extended)) {
@@ -122,12 +124,17 @@ void Bot::AskOnce() {
 std::vector<Op> Bot::SomeOps(Protocol protocol) {
   std::vector<Op> ops;
   bool resets = false;
+  bool names = false;
   for (uint64_t count = dice_.Between(1, 3); count > 0; --count) {
     const Op op = SomeOp(protocol);
-    resets = resets || op.kind == OpKind::kReset;
+    resets = resets || op.kind == OpKind::kReset || op.kind == OpKind::kResetAll;
     // Not a RESET in front of a SAVEPOINT or a BEGIN in one batch: docs/limits.md.
     const bool opens = op.kind == OpKind::kSavepoint || op.kind == OpKind::kBegin;
-    ops.push_back(resets && opens ? Echo() : op);
+    // Nor a name of a statement behind PREPARE or DEALLOCATE in one batch of the extended protocol.
+    const bool uses_name = !op.statement.empty() || IsSqlName(op);
+    const bool too_early = names && uses_name && protocol == Protocol::kExtended;
+    names = names || IsSqlName(op);
+    ops.push_back((resets && opens) || (too_early && !kMixesNames) ? Echo() : op);
   }
   return ops;
 }
@@ -136,6 +143,8 @@ Op Bot::SomeOp(Protocol protocol) {
   if (dice_.Chance(habits_.transaction)) return SomeTransactionStep();
   if (dice_.Chance(habits_.settings)) return SomeSetting();
   if (dice_.Chance(habits_.session_state)) return SomeSessionState();
+  if (dice_.Chance(habits_.hidden)) return SomeHidden();
+  if (dice_.Chance(habits_.sql_names)) return SomeSqlName();
   if (dice_.Chance(habits_.error)) return dice_.Chance(0.7) ? DivideByZero() : BadSyntax();
   switch (dice_.Below(6)) {
     case 0:
@@ -154,53 +163,14 @@ Op Bot::SomeOp(Protocol protocol) {
 
 Op Bot::SomeTransactionStep() {
   const bool open = client_.model().status() != 'I';
-  if (!open) return dice_.Chance(0.9) ? Begin() : Commit();
+  if (!open && dice_.Chance(0.1)) return dice_.Chance(0.5) ? Commit() : Rollback();
+  if (!open) return Begin(dice_.Chance(0.7) ? kBegins[0] : PickFrom(dice_, kBegins));
   if (dice_.Chance(0.4)) {
     const std::string_view name = PickFrom(dice_, kSavepoints);
     if (dice_.Chance(0.5)) return Savepoint(name);
     return dice_.Chance(0.5) ? Release(name) : RollbackTo(name);
   }
   return dice_.Chance(0.7) ? Commit() : Rollback();
-}
-
-Op Bot::SomeSetting() {
-  const auto [name, value] = PickFrom(dice_, kSettings);
-  switch (dice_.Below(5)) {
-    case 0:
-      return Set(name, value);
-    case 1:
-      return SetLocal(name, value);
-    case 2:
-      return Reset(name);
-    default:
-      return Show(name);
-  }
-}
-
-Op Bot::SomeSessionState() {
-  const std::string_view table = PickFrom(dice_, kTables);
-  switch (dice_.Below(10)) {
-    case 0:
-      return CreateTemp(table);
-    case 1:
-      return Insert(table);
-    case 2:
-      return ReadTable(table);
-    case 3:
-      return DropTable(table);
-    case 4:
-      return Listen(PickFrom(dice_, kChannels));
-    case 5:
-      return UnlistenAll();
-    case 6:
-      return Set("work_mem", "64MB");
-    case 7:
-      return Show("work_mem");
-    case 8:
-      return TryLock(client_.number());
-    default:
-      return UnlockAll();
-  }
 }
 
 Op Bot::Prepared() {

@@ -1,7 +1,8 @@
 #pragma once
 
 // What drives a client of the swarm: thinks for a while, asks for something that fits its
-// state, waits, and at last leaves or vanishes. All chances come from the simulation's dice.
+// state, waits, and at last leaves or vanishes. All chances come from the simulation's dice. Split
+// over bot.cc (when it asks) and bot_state.cc (what of the session's state it asks for).
 // Owner: the swarm; outlives its client's use of it.
 
 #include <cstdint>
@@ -23,8 +24,10 @@ struct BotHabits {
   double transaction = 0.3;
   double settings = 0.2;
   double session_state = 0.02;  // what pins it in transaction mode
+  double hidden = 0.02;         // functions that do what their text does not say
+  double sql_names = 0.05;      // PREPARE, EXECUTE, DEALLOCATE
   double copy = 0.1;
-  double discard = 0.01;  // DISCARD ALL, DEALLOCATE ALL
+  double discard = 0.01;  // DISCARD ALL
   double slow = 0.02;     // stops to read for a while
   double error = 0.05;
   uint32_t actions_max = 30;
@@ -36,7 +39,8 @@ struct BotHabits {
 
 class Bot {
  public:
-  Bot(SimLoop& loop, Dice& dice, const BotHabits& habits, FakeClient& client);
+  // `hides`: it calls functions that leave state behind.
+  Bot(SimLoop& loop, Dice& dice, const BotHabits& habits, FakeClient& client, bool hides = true);
   ~Bot();
   Bot(const Bot&) = delete;
   Bot& operator=(const Bot&) = delete;
@@ -52,9 +56,14 @@ class Bot {
   // Ops for one Query or batch.
   std::vector<Op> SomeOps(Protocol protocol);
   Op SomeOp(Protocol protocol);
-  Op SomeSetting();
-  Op SomeSessionState();
   Op SomeTransactionStep();
+  // --- bot_state.cc ---
+  Op SomeSetting();
+  Op SomeOwnSetting();
+  Op SomeRole();
+  Op SomeSessionState();
+  Op SomeHidden();
+  Op SomeSqlName();
   void AskForCopy();
   // Gives it a named statement, and uses it again if it is prepared already.
   Op Prepared();
@@ -63,6 +72,7 @@ class Bot {
   Dice& dice_;
   const BotHabits& habits_;
   FakeClient& client_;
+  const bool hides_;
   uint32_t actions_left_;
   uint64_t done_before_ = 0;
   SimLoop::Ticket tick_;

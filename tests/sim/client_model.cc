@@ -27,8 +27,7 @@ std::string_view ClientModel::ExpectedError(const Op& op, Stage stage) const {
   if (stage == Stage::kBind) {
     const auto found = statements_.find(op.statement);
     if (found == statements_.end()) return "26000";
-    const bool has_parameter = found->second.find("$1") != std::string::npos;
-    if (has_parameter != op.by_parameter) return "08P01";
+    if (found->second.has_parameter != op.by_parameter) return "08P01";
   }
   if (op.kind == OpKind::kBadSyntax) return "42601";
   if (refused) return "25P02";
@@ -37,12 +36,21 @@ std::string_view ClientModel::ExpectedError(const Op& op, Stage stage) const {
     if (const std::string_view error = AnalysisError(op); !error.empty()) return error;
     if (op.kind == OpKind::kDivide) return "22012";
   }
-  if (stage != Stage::kExecute && stage != Stage::kStatement) return "";
+  return stage == Stage::kExecute || stage == Stage::kStatement ? RunError(op) : "";
+}
+
+std::string_view ClientModel::RunError(const Op& op) const {
   switch (op.kind) {
     case OpKind::kCreateTemp:
+    case OpKind::kHiddenTemp:
       return now_.tables.contains(op.name) ? "42P07" : "";
-    case OpKind::kDropTable:
-      return now_.tables.contains(op.name) ? "" : "42P01";
+    case OpKind::kDropTable: {
+      if (!now_.tables.contains(op.name)) return "42P01";
+      const std::string role = Value("role");
+      const auto owner = now_.owners.find(op.name);
+      const bool owns = owner != now_.owners.end() && owner->second == role;
+      return role == "none" || owns ? "" : "42501";
+    }
     case OpKind::kSavepoint:
       return status_ == 'T' ? "" : "25P01";
     case OpKind::kRelease:
@@ -51,6 +59,31 @@ std::string_view ClientModel::ExpectedError(const Op& op, Stage stage) const {
       return FindSavepoint(op.name) == savepoints_.size() ? "3B001" : "";
     case OpKind::kDiscardAll:
       return status_ == 'I' ? "" : "25001";
+    case OpKind::kPrepare:
+      return statements_.contains(op.name) ? "42P05" : "";
+    case OpKind::kDeallocate:
+      return statements_.contains(op.name) ? "" : "26000";
+    case OpKind::kExecute: {
+      const auto found = statements_.find(op.name);
+      if (found == statements_.end()) return "26000";
+      return found->second.has_parameter == op.has_parameter ? "" : "42601";
+    }
+    default:
+      return "";
+  }
+}
+
+std::string_view ClientModel::ExpectedWarning(const Op& op, bool in_block) const {
+  switch (op.kind) {
+    case OpKind::kBegin:
+      return status_ == 'T' ? "25001" : "";
+    case OpKind::kCommit:
+    case OpKind::kRollback:
+      return status_ == 'I' ? "25P01" : "";
+    case OpKind::kSetLocal:
+      return status_ == 'I' && !in_block ? "25P01" : "";
+    case OpKind::kUnlock:
+      return locks_.contains(op.name) ? "" : "01000";
     default:
       return "";
   }
@@ -78,12 +111,30 @@ std::vector<std::string> ClientModel::ExpectedRows(const Op& op) const {
       return std::vector<std::string>(op.rows, Repeated(op) + "\n");
     case OpKind::kTryLock:
       return {"t|" + op.marker};
+    case OpKind::kUnlock:
+      return {(locks_.contains(op.name) ? "t|" : "f|") + op.marker};
     case OpKind::kSleep:
     case OpKind::kLock:
     case OpKind::kUnlockAll:
+    case OpKind::kHiddenLock:
+    case OpKind::kHiddenTemp:
+    case OpKind::kHiddenListen:
+    case OpKind::kHiddenSet:
+    case OpKind::kHiddenNothing:
       return {"|" + op.marker};
     case OpKind::kShow:
       return {Value(op.name)};
+    case OpKind::kCurrent:
+      return {Value(op.name) + "|" + op.marker};
+    case OpKind::kSetConfig: {
+      const KnownParameter* known = FindParameter(op.name);
+      return {CanonicalValue(*known, op.value, Value(op.name)).value_or("") + "|" + op.marker};
+    }
+    case OpKind::kExecute: {
+      const auto found = statements_.find(op.name);
+      const bool shows = found != statements_.end() && !found->second.has_parameter;
+      return {shows ? found->second.shows : op.marker};
+    }
     case OpKind::kReadTable:
       return now_.tables.find(op.name)->second;
     default:
@@ -97,11 +148,13 @@ std::string ClientModel::ExpectedTag(const Op& op) const {
       return "SHOW";
     case OpKind::kSet:
     case OpKind::kSetLocal:
+    case OpKind::kCharacteristics:
       return "SET";
     case OpKind::kReset:
+    case OpKind::kResetAll:
       return "RESET";
     case OpKind::kBegin:
-      return "BEGIN";
+      return op.name.starts_with("START") ? "START TRANSACTION" : "BEGIN";
     case OpKind::kCommit:
       return status_ == 'E' ? "ROLLBACK" : "COMMIT";
     case OpKind::kRollback:
@@ -114,6 +167,14 @@ std::string ClientModel::ExpectedTag(const Op& op) const {
       return "ROLLBACK";
     case OpKind::kDiscardAll:
       return "DISCARD ALL";
+    case OpKind::kDiscardPlans:
+      return "DISCARD PLANS";
+    case OpKind::kDiscardTemp:
+      return "DISCARD TEMP";
+    case OpKind::kPrepare:
+      return "PREPARE";
+    case OpKind::kDeallocate:
+      return "DEALLOCATE";
     case OpKind::kDeallocateAll:
       return "DEALLOCATE ALL";
     case OpKind::kCreateTemp:
@@ -124,6 +185,7 @@ std::string ClientModel::ExpectedTag(const Op& op) const {
       return "DROP TABLE";
     case OpKind::kListen:
       return "LISTEN";
+    case OpKind::kUnlisten:
     case OpKind::kUnlistenAll:
       return "UNLISTEN";
     case OpKind::kNotify:
@@ -145,27 +207,6 @@ void ClientModel::BeginImplicit() {
 void ClientModel::Apply(const Op& op) {
   BeginImplicit();
   switch (op.kind) {
-    case OpKind::kSet:
-    case OpKind::kSetLocal: {
-      const KnownParameter* known = FindParameter(op.name);
-      PGLYNX_CHECK(known != nullptr);
-      const std::optional<std::string> value = CanonicalValue(*known, op.value, Value(op.name));
-      PGLYNX_CHECK(value.has_value());
-      touched_[op.name] = true;
-      if (op.kind == OpKind::kSetLocal) {
-        local_[op.name] = *value;
-      } else {
-        local_.erase(op.name);
-        now_.settings[op.name] = *value;
-      }
-      break;
-    }
-    case OpKind::kReset:
-      touched_[op.name] = true;
-      if (startup_.contains(op.name)) being_restored_.insert(op.name);
-      local_.erase(op.name);
-      now_.settings.erase(op.name);
-      break;
     case OpKind::kBegin:
       status_ = 'T';
       implicit_ = false;
@@ -190,23 +231,116 @@ void ClientModel::Apply(const Op& op) {
       local_ = savepoints_.back().local;
       status_ = 'T';
       break;
-    case OpKind::kDiscardAll:
-      DiscardAll();
+    default:
+      if (!ApplySetting(op)) ApplyState(op);
       break;
-    case OpKind::kDeallocateAll:
-      DropNamed();
-      break;
+  }
+}
+
+void ClientModel::Assign(const std::string& name, const std::string& value, bool is_local) {
+  const KnownParameter* known = FindParameter(name);
+  PGLYNX_CHECK(known != nullptr);
+  const std::optional<std::string> canonical = CanonicalValue(*known, value, Value(name));
+  PGLYNX_CHECK(canonical.has_value());
+  touched_[name] = true;
+  if (is_local) {
+    local_[name] = *canonical;
+    return;
+  }
+  local_.erase(name);
+  now_.settings[name] = *canonical;
+  now_.unsure.erase(name);
+}
+
+bool ClientModel::ApplySetting(const Op& op) {
+  switch (op.kind) {
+    case OpKind::kSet:
+    case OpKind::kCharacteristics:
+      Assign(op.name, op.value, false);
+      return true;
+    case OpKind::kSetLocal:
+      Assign(op.name, op.value, true);
+      return true;
+    case OpKind::kSetConfig:
+      Assign(op.name, op.value, op.is_local);
+      return true;
+    case OpKind::kHiddenSet:
+      if (FindParameter(op.name)->reported) {
+        Assign(op.name, op.value, false);
+      } else {
+        local_.erase(op.name);
+        now_.unsure.insert(op.name);
+      }
+      return true;
+    case OpKind::kReset:
+      touched_[op.name] = true;
+      if (startup_.contains(op.name)) being_restored_.insert(op.name);
+      local_.erase(op.name);
+      now_.settings.erase(op.name);
+      now_.unsure.erase(op.name);
+      return true;
+    case OpKind::kResetAll: {
+      const auto goes = [](const auto& entry) { return entry.first != "role"; };
+      for (const auto& [name, value] : startup_) being_restored_.insert(name);
+      std::erase_if(local_, goes);
+      std::erase_if(now_.settings, goes);
+      now_.unsure.clear();
+      return true;
+    }
+    default:
+      return false;
+  }
+}
+
+void ClientModel::MakeTable(const std::string& name) {
+  now_.tables[name];
+  const std::string role = Value("role");
+  if (role != "none") now_.owners[name] = role;
+}
+
+void ClientModel::ApplyState(const Op& op) {
+  switch (op.kind) {
     case OpKind::kCreateTemp:
-      now_.tables[op.name];
+    case OpKind::kHiddenTemp:
+      MakeTable(op.name);
       break;
     case OpKind::kInsert:
       now_.tables[op.name].push_back(op.marker);
       break;
     case OpKind::kDropTable:
       now_.tables.erase(op.name);
+      now_.owners.erase(op.name);
+      break;
+    case OpKind::kDiscardTemp:
+      now_.tables.clear();
+      now_.owners.clear();
       break;
     case OpKind::kListen:
+    case OpKind::kHiddenListen:
       channels_.push_back(op.name);
+      break;
+    case OpKind::kLock:
+    case OpKind::kTryLock:
+    case OpKind::kHiddenLock:
+      ++locks_[op.name];
+      break;
+    case OpKind::kUnlock:
+      if (locks_.contains(op.name) && --locks_[op.name] == 0) locks_.erase(op.name);
+      break;
+    case OpKind::kUnlockAll:
+      locks_.clear();
+      break;
+    case OpKind::kPrepare:
+      statements_[op.name] = {op.has_parameter, op.marker};
+      break;
+    case OpKind::kDeallocate:
+      statements_.erase(op.name);
+      break;
+    case OpKind::kDeallocateAll:
+      DropNamed();
+      break;
+    case OpKind::kDiscardAll:
+      DiscardAll();
       break;
     default:
       break;
@@ -218,6 +352,7 @@ void ClientModel::DiscardAll() {
   for (const auto& [name, value] : startup_) being_restored_.insert(name);
   now_ = {};
   before_ = {};
+  locks_.clear();
   DropNamed();
 }
 
@@ -226,8 +361,9 @@ void ClientModel::DropNamed() {
 }
 
 // An error undoes what came behind the last savepoint; the end of the block undoes the rest.
-void ClientModel::Fail() {
+void ClientModel::Fail(bool explained) {
   if (status_ == 'E') return;
+  failed_unread_ = !explained;
   if (status_ == 'T' && !savepoints_.empty()) {
     now_ = savepoints_.back().before;
     local_ = savepoints_.back().local;
@@ -246,7 +382,7 @@ void ClientModel::EndImplicit() {
 }
 
 void ClientModel::Parsed(const Op& op) {
-  statements_[op.statement] = op.Sql();
+  statements_[op.statement] = {op.by_parameter, op.marker};
 }
 
 void ClientModel::ParseFailed(const Op& op) {

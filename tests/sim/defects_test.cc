@@ -118,7 +118,7 @@ TEST_CASE("a slow reader that vanishes gives its server back") {
 TEST_CASE("RESET in a failed transaction is answered once") {
   Simulation sim(1, OnePool{.pool_size = 1});
   FakeClient& anna = sim.NewClient(NamedAnna());
-  anna.Query({Begin()});
+  anna.Query({Begin(), Echo()});
   anna.Query({DivideByZero(), Reset("application_name")});
   anna.Query({Rollback()});
   REQUIRE(sim.Settle());
@@ -237,7 +237,8 @@ TEST_CASE("the unnamed statement behind a refused Query is not an older one") {
   REQUIRE(sim.Settle());
   ben.Extended({Begin().As("b")});
   REQUIRE(sim.Settle());
-  cleo.Query({Begin()});
+  // BEGIN alone takes no server: deferred_begin.
+  cleo.Query({Begin(), Echo()});
   REQUIRE(sim.Settle());
   anna.Query({Echo()});
   REQUIRE(sim.Settle());
@@ -246,7 +247,7 @@ TEST_CASE("the unnamed statement behind a refused Query is not an older one") {
   REQUIRE(sim.Settle());
   anna.Extended({EchoParameter().As("")});  // on the second
   REQUIRE(sim.Settle());
-  cleo.Query({Begin()});
+  cleo.Query({Begin(), Echo()});
   ben.Extended({Commit().As("c")});
   REQUIRE(sim.Settle());
   anna.Extended({EchoParameter().As("").Again()});  // on the first again
@@ -322,7 +323,7 @@ TEST_CASE("a pipeline behind a RESET sees the client's own settings") {
 TEST_CASE("SET LOCAL behind a RESET holds to the end of its transaction") {
   Simulation sim(1, OnePool{.pool_size = 1});
   FakeClient& anna = sim.NewClient(NamedAnna());
-  anna.Query({Begin()});
+  anna.Query({Begin(), Echo()});
   anna.Extended({Reset("application_name"), SetLocal("application_name", "ben")});
   anna.Query({Show("application_name")});
   anna.Query({Commit()});
@@ -353,7 +354,7 @@ TEST_CASE("SET LOCAL behind a RESET holds though a RECONNECT came in between") {
 TEST_CASE("a RESET that was committed before an error is made good") {
   Simulation sim(1, OnePool{.pool_size = 1});
   FakeClient& anna = sim.NewClient(NamedAnna());
-  anna.Query({Begin()});
+  anna.Query({Begin(), Echo()});
   anna.Extended({Reset("application_name"), Commit(), DivideByZero()});
   REQUIRE(sim.Settle());
   anna.Query({Show("application_name")});

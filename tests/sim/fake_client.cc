@@ -7,6 +7,7 @@
 #include "pglynx/core/bytes.h"
 #include "pglynx/core/check.h"
 #include "pglynx/wire/message_writer.h"
+#include "sim/known_parameters.h"
 
 namespace pglynx::sim {
 namespace {
@@ -90,6 +91,7 @@ std::string FakeClient::NewMarker() {
 void FakeClient::Query(std::vector<Op> ops) {
   Batch batch;
   batch.is_empty = ops.empty();
+  batch.is_many = ops.size() > 1;
   std::string sql;
   for (Op& op : ops) {
     op.marker = NewMarker();
@@ -296,6 +298,18 @@ void FakeClient::FinishCopy() {
 std::string FakeClient::Reported(std::string_view name) const {
   const auto found = reported_.find(name);
   return found == reported_.end() ? std::string() : found->second;
+}
+
+std::optional<std::string> FakeClient::Expected(uint32_t statement,
+                                                std::string_view parameter) const {
+  const bool has_first =
+      !batches_.empty() && !batches_.front().begun && !batches_.front().steps.empty();
+  const bool is_first = has_first && batches_.front().steps.front().op.marker ==
+                                         fmt::format("client-{}/{}", number_, statement);
+  // It is called as its pool says, which the model does not know.
+  const bool is_user = parameter == kAuthorizationParameter;
+  if (!is_first || is_user || model_.IsUnsure(parameter)) return std::nullopt;
+  return model_.Value(parameter);
 }
 
 void FakeClient::End() {

@@ -107,6 +107,12 @@ class FakeClient final : public net::ConnectListener, public net::StreamListener
   [[nodiscard]] uint64_t statements_done() const { return statements_done_; }
   [[nodiscard]] uint64_t errors_seen() const { return errors_seen_; }
   [[nodiscard]] size_t notifications() const { return notifications_; }
+  // What a parameter is where this statement runs; nothing, if that is not sure: it is not the
+  // first one of a batch, or not all before it has been answered.
+  [[nodiscard]] std::optional<std::string> Expected(uint32_t statement,
+                                                    std::string_view parameter) const;
+  // Adds its last lines to the violations.
+  void Explain() const;
   // What the server last reported; empty: nothing.
   [[nodiscard]] std::string Reported(std::string_view name) const;
   // What the server sent before it was logged in: the messages' types.
@@ -137,9 +143,11 @@ class FakeClient final : public net::ConnectListener, public net::StreamListener
     bool extended = false;
     bool begun = false;
     bool is_empty = false;               // a Query without a statement
+    bool is_many = false;                // a Query with several
     std::vector<std::string> rows = {};  // of the step under way
     bool described = false;              // its RowDescription or CopyResponse has come
     bool copy_done = false;
+    std::string warning = {};  // its SQLSTATE
   };
   class Canceler;
 
@@ -167,6 +175,7 @@ class FakeClient final : public net::ConnectListener, public net::StreamListener
   void OnError(std::string_view body);
   bool IsTolerated(std::string_view sqlstate);
   void OnReady(std::string_view body);
+  void OnNotice(std::string_view body);
   void OnNotification(std::string_view body);
   void CheckReported();
   void PopStep(Batch& batch);

@@ -28,13 +28,16 @@ std::string JoinColumns(std::string_view body) {
 void FakeClient::Complain(std::string_view what) {
   const bool first = world_.violations.empty();
   world_.violations.Report("I1", fmt::format("client {}: {}", number_, what));
-  if (!first) return;
+  if (first) Explain();
+}
+
+void FakeClient::Explain() const {
   for (const std::string& line : transcript_) world_.violations.Explain(line);
 }
 
 void FakeClient::Remember(char direction, std::string_view what) {
-  constexpr size_t kLinesKept = 30;
-  constexpr size_t kBytesKept = 160;
+  constexpr size_t kLinesKept = 60;
+  constexpr size_t kBytesKept = 300;
   if (transcript_.size() >= kLinesKept) transcript_.pop_front();
   std::string line = fmt::format("{} {} ", world_.loop.Now().time_since_epoch().count(), direction);
   for (const char c : what.substr(0, kBytesKept)) line += c >= ' ' && c <= '~' ? c : '.';
@@ -45,6 +48,7 @@ void FakeClient::OnMessage(char type, std::string_view body) {
   Remember('<', std::string(1, type) + ' ' + std::string(body));
   switch (type) {
     case 'N':
+      OnNotice(body);
       return;
     case 'S': {
       ByteReader reader(body);
@@ -63,6 +67,16 @@ void FakeClient::OnMessage(char type, std::string_view body) {
       return;
     default:
       OnReply(type, body);
+  }
+}
+
+// Warnings belong to the statement whose reply comes next.
+void FakeClient::OnNotice(std::string_view body) {
+  const auto notice = handshake::ParseServerError(body);
+  if (!notice.has_value()) {
+    Complain("got a NoticeResponse that cannot be read");
+  } else if (notice->severity == "WARNING" && !batches_.empty()) {
+    batches_.front().warning = notice->sqlstate;
   }
 }
 
@@ -139,6 +153,13 @@ void FakeClient::OnStatementReply(Batch& batch, char type, std::string_view body
   const Op& op = step.op;
   const std::string_view error =
       model_.ExpectedError(op, step.part == Part::kExecute ? Stage::kExecute : Stage::kStatement);
+  // A function fails when it is called, behind the description of its row.
+  const bool describes = type == 'T' && op.kind == OpKind::kHiddenTemp && !batch.described &&
+                         step.part == Part::kStatement;
+  if (describes) {
+    batch.described = true;
+    return;
+  }
   if (!error.empty()) {
     Complain(fmt::format("{} was answered with '{}' where the error {} was awaited", op.marker,
                          type, error));
@@ -184,7 +205,8 @@ void FakeClient::OnComplete(Batch& batch, std::string_view tag) {
     Complain(fmt::format("{} ended well although CopyFail was sent", op.Sql()));
   }
   const std::vector<std::string> wanted = model_.ExpectedRows(op);
-  const bool looks_away = op.kind == OpKind::kShow && model_.IsBeingRestored(op.name);
+  const bool looks = op.kind == OpKind::kShow || op.kind == OpKind::kCurrent;
+  const bool looks_away = looks && (model_.IsBeingRestored(op.name) || model_.IsUnsure(op.name));
   if (batch.rows != wanted && !looks_away) {
     const std::string first = batch.rows.empty() ? "nothing" : batch.rows.front();
     Complain(fmt::format("{} got {} rows, the first of them {}; awaited were {} with {}", op.Sql(),
@@ -194,6 +216,11 @@ void FakeClient::OnComplete(Batch& batch, std::string_view tag) {
   const std::string wanted_tag = model_.ExpectedTag(op);
   if (tag != wanted_tag) {
     Complain(fmt::format("{} ended with {}, awaited was {}", op.Sql(), tag, wanted_tag));
+  }
+  const std::string_view wanted_warning = model_.ExpectedWarning(op, batch.is_many);
+  if (batch.warning != wanted_warning) {
+    Complain(fmt::format("{} came with the warning '{}', awaited was '{}'", op.Sql(), batch.warning,
+                         wanted_warning));
   }
   model_.Apply(op);
   ++statements_done_;
@@ -205,6 +232,7 @@ void FakeClient::PopStep(Batch& batch) {
   batch.rows.clear();
   batch.described = false;
   batch.copy_done = false;
+  batch.warning.clear();
 }
 
 bool FakeClient::IsTolerated(std::string_view sqlstate) {
@@ -237,6 +265,7 @@ void FakeClient::OnError(std::string_view body) {
     batch.is_empty = false;
     model_.DropUnnamed();
     if (!IsTolerated(error->sqlstate)) Complain("an empty Query failed with " + error->sqlstate);
+    model_.Fail(false);
     return;
   }
   if (!batch.begun) {
@@ -251,11 +280,14 @@ void FakeClient::OnError(std::string_view body) {
                        step.op.kind == OpKind::kCopyIn && error->sqlstate == "57014";
   switch (step.part) {
     case Part::kParse:
-      awaited = model_.ExpectedError(step.op, Stage::kParse) == error->sqlstate;
+      awaited = model_.ExpectedError(step.op, Stage::kParse) == error->sqlstate ||
+                (model_.MayBeRefusedUnread(step.op) && error->sqlstate == "25P02");
       model_.ParseFailed(step.op);
       break;
     case Part::kBind:
       awaited = model_.ExpectedError(step.op, Stage::kBind) == error->sqlstate;
+      // A statement that its server does not have yet is refused as a whole, before its values.
+      awaited = awaited || (model_.status() == 'E' && error->sqlstate == "25P02");
       break;
     case Part::kDescribe:
       awaited = model_.ExpectedError(step.op, Stage::kDescribe) == error->sqlstate;
@@ -271,6 +303,7 @@ void FakeClient::OnError(std::string_view body) {
       // The whole text is parsed before any of it runs.
       for (const Step& later : batch.steps) {
         awaited = awaited || (later.op.kind == OpKind::kBadSyntax && error->sqlstate == "42601");
+        awaited = awaited || (model_.MayBeRefusedUnread(later.op) && error->sqlstate == "25P02");
       }
       break;
   }
@@ -278,7 +311,7 @@ void FakeClient::OnError(std::string_view body) {
     Complain(fmt::format("{} failed with {} {}", step.op.Sql(), error->sqlstate, error->message));
   }
   batch.steps.clear();
-  model_.Fail();
+  model_.Fail(awaited);
 }
 
 void FakeClient::OnReady(std::string_view body) {

@@ -4,13 +4,15 @@
 // sessions share: advisory locks, channels, sequences and cancel keys. Each connection is a
 // PostgresSession. It watches two invariants from the server's side, by the markers in the
 // statements ("client-<client>/<number>", mini_sql.h): no two clients inside one transaction
-// (I2), and no state of one client left for the next (I5).
+// (I2), and no state of one client left for the next, its settings included (I5).
 //
 // Owner: the simulation. Destroyed before the network.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +20,7 @@
 #include "pglynx/auth/scram.h"
 #include "sim/advisory_locks.h"
 #include "sim/dice.h"
+#include "sim/mini_sql.h"
 #include "sim/sim_loop.h"
 #include "sim/sim_network.h"
 #include "sim/violations.h"
@@ -56,6 +59,11 @@ class FakePostgres final : public net::AcceptListener {
     SimNetwork& network;
     Random& random;
     Violations& violations;
+    // What the client of this statement expects a parameter to be when it runs; nothing where it
+    // cannot say that.
+    std::function<std::optional<std::string>(const Marker&, std::string_view)> expected = {};
+    // Adds what that client has said and heard to the violations.
+    std::function<void(const Marker&)> explain = {};
   };
   FakePostgres(const World& world, net::Address address);
   ~FakePostgres() override;

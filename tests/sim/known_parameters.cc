@@ -7,6 +7,7 @@
 #include <span>
 
 #include "pglynx/sql/lexer.h"
+#include "sim/sql_reader.h"
 
 namespace pglynx::sim {
 namespace {
@@ -22,11 +23,16 @@ constexpr std::array kKnown = {
     KnownParameter{"is_superuser", "off", true, true},
     KnownParameter{"server_encoding", "UTF8", true, true},
     KnownParameter{"server_version", "16.4", true, true},
-    KnownParameter{"session_authorization", "app", true, true},
+    KnownParameter{"session_authorization", "app", true, false, true},
     KnownParameter{"standard_conforming_strings", "on", true, false},
     KnownParameter{"TimeZone", "Etc/UTC", true, false},
+    KnownParameter{"app.tenant", "", false, false, false, true},
+    KnownParameter{"app.request", "", false, false, false, true},
+    KnownParameter{"default_transaction_deferrable", "off", false, false},
+    KnownParameter{"default_transaction_isolation", "read committed", false, false},
     KnownParameter{"extra_float_digits", "1", false, false},
     KnownParameter{"lock_timeout", "0", false, false},
+    KnownParameter{"role", "none", false, false, true},
     KnownParameter{"search_path", "\"$user\", public", false, false},
     KnownParameter{"statement_timeout", "0", false, false},
     KnownParameter{"work_mem", "4MB", false, false},
@@ -34,6 +40,8 @@ constexpr std::array kKnown = {
 
 constexpr std::array<std::string_view, 7> kTimeZones = {
     "Etc/UTC", "UTC", "GMT", "Europe/Berlin", "Europe/Paris", "Asia/Tokyo", "America/New_York"};
+constexpr std::array<std::string_view, 4> kIsolations = {"serializable", "repeatable read",
+                                                         "read committed", "read uncommitted"};
 constexpr std::array<std::string_view, 4> kIntervalStyles = {"postgres", "postgres_verbose",
                                                              "sql_standard", "iso_8601"};
 
@@ -46,6 +54,7 @@ constexpr std::array<Unit, 5> kTimeUnits = {
     {{"d", 86'400'000}, {"h", 3'600'000}, {"min", 60'000}, {"s", 1000}, {"ms", 1}}};
 constexpr std::array<Unit, 4> kMemoryUnits = {
     {{"TB", 1ULL << 30U}, {"GB", 1ULL << 20U}, {"MB", 1ULL << 10U}, {"kB", 1}}};
+constexpr std::array<std::string_view, 2> kGrantedRoles = {"app_reader", "app_writer"};
 constexpr uint64_t kIntegerMax = 2'147'483'647;
 constexpr uint64_t kWorkMemMin = 64;
 
@@ -55,14 +64,8 @@ std::string Upper(std::string_view text) {
   return upper;
 }
 
-std::string LowerText(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-  return lower;
-}
-
 bool SameName(std::string_view left, std::string_view right) {
-  return sql::EqualsIgnoreCase(left, LowerText(right));
+  return sql::EqualsIgnoreCase(left, Lower(right));
 }
 
 // The one of `choices` that this is, whatever its case.
@@ -103,7 +106,7 @@ std::optional<std::string> DateStyle(std::string_view value, std::string_view cu
 }
 
 std::optional<std::string> Boolean(std::string_view value) {
-  const std::string lower = LowerText(value);
+  const std::string lower = Lower(value);
   if (lower == "on" || lower == "true" || lower == "1" || lower == "yes") return "on";
   if (lower == "off" || lower == "false" || lower == "0" || lower == "no") return "off";
   return std::nullopt;
@@ -142,6 +145,24 @@ std::optional<std::string> FloatDigits(std::string_view value) {
   return std::to_string(number);
 }
 
+// quote_identifier in ruleutils.c; of the keywords only those that tests meet.
+std::string QuotedName(const std::string& name) {
+  constexpr std::array<std::string_view, 3> kReserved = {"user", "table", "select"};
+  const bool safe =
+      !name.empty() && !(name[0] >= '0' && name[0] <= '9') &&
+      std::all_of(
+          name.begin(), name.end(),
+          [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; }) &&
+      std::find(kReserved.begin(), kReserved.end(), name) == kReserved.end();
+  if (safe) return name;
+  std::string quoted = "\"";
+  for (const char c : name) {
+    quoted += c;
+    if (c == '"') quoted += c;
+  }
+  return quoted + "\"";
+}
+
 }  // namespace
 
 const KnownParameter* FindParameter(std::string_view name) {
@@ -159,19 +180,59 @@ std::vector<const KnownParameter*> ReportedParameters() {
   return reported;
 }
 
+std::vector<const KnownParameter*> OpenParameters() {
+  std::vector<const KnownParameter*> open;
+  for (const KnownParameter& known : kKnown) {
+    if (!known.fixed) open.push_back(&known);
+  }
+  return open;
+}
+
+std::optional<std::vector<std::string>> SplitNames(std::string_view list) {
+  SqlReader reader(list);
+  std::vector<std::string> names;
+  if (reader.AtEnd()) return names;
+  do {
+    const bool quoted_nothing = reader.token().text() == "\"\"";
+    names.push_back(quoted_nothing ? "" : reader.Name());
+    if (quoted_nothing) reader.Advance();
+  } while (reader.ok() && reader.Take(sql::TokenKind::kComma));
+  if (!reader.ok() || !reader.AtEnd()) return std::nullopt;
+  return names;
+}
+
+std::optional<std::string> FlatValue(const KnownParameter& parameter,
+                                     const std::vector<std::string>& values) {
+  const bool quotes = parameter.name == "search_path";
+  const bool lists = quotes || parameter.name == "DateStyle";
+  if (values.size() != 1 && !lists) return std::nullopt;
+  std::string flat;
+  for (const std::string& value : values) {
+    if (!flat.empty()) flat += ", ";
+    flat += quotes ? QuotedName(value) : value;
+  }
+  return flat;
+}
+
+bool IsGrantedRole(std::string_view name) {
+  return std::find(kGrantedRoles.begin(), kGrantedRoles.end(), name) != kGrantedRoles.end();
+}
+
 std::optional<std::string> CanonicalValue(const KnownParameter& parameter, std::string_view value,
                                           std::string_view current) {
   const std::string_view name = parameter.name;
   if (name == "DateStyle") return DateStyle(value, current);
   if (name == "TimeZone") return Choice(value, kTimeZones);
   if (name == "IntervalStyle") return Choice(value, kIntervalStyles);
+  if (name == "default_transaction_isolation") return Choice(value, kIsolations);
   if (name == "client_encoding") {
     const std::string upper = Upper(value);
     if (upper == "UTF8" || upper == "UTF-8") return "UTF8";
     if (upper == "LATIN1") return "LATIN1";
     return std::nullopt;
   }
-  if (name == "standard_conforming_strings" || name == "default_transaction_read_only") {
+  if (name == "standard_conforming_strings" || name == "default_transaction_read_only" ||
+      name == "default_transaction_deferrable") {
     return Boolean(value);
   }
   if (name == "statement_timeout" || name == "lock_timeout") {
@@ -179,6 +240,7 @@ std::optional<std::string> CanonicalValue(const KnownParameter& parameter, std::
   }
   if (name == "work_mem") return Quantity(value, kMemoryUnits, kWorkMemMin);
   if (name == "extra_float_digits") return FloatDigits(value);
+  if (name == "search_path" && !SplitNames(value).has_value()) return std::nullopt;
   return std::string(value);
 }
 

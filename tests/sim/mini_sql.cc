@@ -5,6 +5,9 @@
 #include <utility>
 
 #include "pglynx/sql/lexer.h"
+#include "session/state_probe.h"
+#include "sim/session_syntax.h"
+#include "sim/sql_reader.h"
 
 namespace pglynx::sim {
 namespace {
@@ -14,77 +17,18 @@ using sql::StringSyntax;
 using sql::Token;
 using sql::TokenKind;
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-  return lower;
-}
-
-std::string Unquote(std::string_view quoted) {
-  const char quote = quoted[0];
-  std::string content;
-  for (size_t i = 1; i + 1 < quoted.size(); ++i) {
-    content += quoted[i];
-    if (quoted[i] == quote) ++i;
-  }
-  return content;
-}
-
-class Parser {
+class Parser : private SqlReader {
  public:
-  explicit Parser(std::string_view text) : text_(text), lexer_(text, StringSyntax::kStandard) {
-    Advance();
-  }
+  explicit Parser(std::string_view text) : SqlReader(text) {}
 
   MiniStatement Run() {
     MiniStatement statement = Command();
-    if (!ok_ || token_.kind != TokenKind::kEnd) statement.kind = StatementKind::kSyntaxError;
-    statement.text = text_;
+    if (!ok() || !AtEnd()) statement.kind = StatementKind::kSyntaxError;
+    statement.text = text();
     return statement;
   }
 
  private:
-  void Advance() { token_ = lexer_.Next(); }
-  bool At(std::string_view word) const {
-    return token_.kind == TokenKind::kWord && sql::EqualsIgnoreCase(token_.text(), word);
-  }
-  bool Take(std::string_view word) {
-    if (!At(word)) return false;
-    Advance();
-    return true;
-  }
-  bool Take(TokenKind kind) {
-    if (token_.kind != kind) return false;
-    Advance();
-    return true;
-  }
-  void Need(bool taken) { ok_ = ok_ && taken; }
-
-  // A name, folded as Postgres folds it; empty if there is none.
-  std::string Name() {
-    std::string name;
-    if (token_.kind == TokenKind::kWord) name = Lower(token_.text());
-    if (token_.kind == TokenKind::kQuotedWord) name = Unquote(token_.text());
-    Need(!name.empty());
-    if (!name.empty()) Advance();
-    return name;
-  }
-
-  // A string, number or word, as a value of SET.
-  std::string Value() {
-    std::string value;
-    if (token_.kind == TokenKind::kString) {
-      value = Unquote(token_.text());
-    } else if (token_.kind == TokenKind::kNumber || token_.kind == TokenKind::kWord) {
-      value = token_.text();
-    } else {
-      Need(false);
-      return value;
-    }
-    Advance();
-    return value;
-  }
-
   MiniStatement Of(StatementKind kind) {
     MiniStatement statement;
     statement.kind = kind;
@@ -97,26 +41,16 @@ class Parser {
   }
 
   MiniStatement Command() {
-    if (token_.kind == TokenKind::kEnd) return Of(StatementKind::kEmpty);
+    if (AtEnd()) return Of(StatementKind::kEmpty);
     if (Take("select")) return Select();
-    if (Take("show")) return Named(StatementKind::kShow);
-    if (Take("set")) return Set();
-    if (Take("reset")) {
-      return Take("all") ? Of(StatementKind::kResetAll) : Named(StatementKind::kReset);
-    }
-    if (Take("begin")) return Of(StatementKind::kBegin);
-    if (Take("commit")) return Of(StatementKind::kCommit);
-    if (Take("rollback")) {
-      if (!Take("to")) return Of(StatementKind::kRollback);
-      Take("savepoint");
-      return Named(StatementKind::kRollbackTo);
-    }
-    if (Take("savepoint")) return Named(StatementKind::kSavepoint);
+    if (IsSettingCommand(*this)) return ParseSetting(*this);
+    if (IsTransactionCommand(*this)) return ParseTransaction(*this);
     if (Take("copy")) return Copy();
     if (Take("listen")) return Named(StatementKind::kListen);
     if (Take("notify")) return Named(StatementKind::kNotify);
     if (Take("execute")) return Execute();
     if (Take("deallocate")) {
+      Take("prepare");
       return Take("all") ? Of(StatementKind::kDeallocateAll) : Named(StatementKind::kDeallocate);
     }
     return LongCommand();
@@ -128,10 +62,6 @@ class Parser {
       Need(statement.name == "all" || statement.name == "sequences" || statement.name == "temp" ||
            statement.name == "plans");
       return statement;
-    }
-    if (Take("release")) {
-      Take("savepoint");
-      return Named(StatementKind::kRelease);
     }
     if (Take("unlisten")) {
       MiniStatement statement = Of(StatementKind::kUnlisten);
@@ -151,24 +81,31 @@ class Parser {
       return Named(StatementKind::kDropTable);
     }
     if (Take("insert")) return Insert();
-    if (Take("prepare")) {
-      MiniStatement statement = Named(StatementKind::kPrepare);
-      Need(At("as"));
-      if (!ok_) return statement;
-      statement.value = text_.substr(static_cast<size_t>(token_.begin - text_.data()) + 2);
-      Advance();
-      // The inner statement is part of this one's syntax.
-      const bool select = Take("select");
-      Need(select || Take("insert"));
-      if (!ok_) return statement;
-      if (select) {
-        Select();
-      } else {
-        Insert();
-      }
-      return statement;
-    }
+    if (Take("prepare")) return Prepare();
     return Of(StatementKind::kSyntaxError);
+  }
+
+  // The inner statement is part of this one's syntax.
+  MiniStatement Prepare() {
+    MiniStatement statement = Named(StatementKind::kPrepare);
+    if (Take(TokenKind::kOpenParen)) {
+      do {
+        Need(Take("text"));
+        ++statement.declared;
+      } while (ok() && Take(TokenKind::kComma));
+      Need(Take(TokenKind::kCloseParen));
+    }
+    Need(At("as"));
+    if (!ok()) return statement;
+    statement.value = text().substr(position() + 2);
+    Advance();
+    if (Take("select")) {
+      Select();
+    } else {
+      Need(Take("insert"));
+      if (ok()) Insert();
+    }
+    return statement;
   }
 
   MiniStatement Insert() {
@@ -183,32 +120,6 @@ class Parser {
   MiniStatement Execute() {
     MiniStatement statement = Named(StatementKind::kExecute);
     if (Take(TokenKind::kOpenParen)) statement.arguments = Arguments();
-    return statement;
-  }
-
-  // Up to the closing parenthesis.
-  std::vector<std::string> Arguments() {
-    std::vector<std::string> arguments;
-    while (ok_ && token_.kind != TokenKind::kCloseParen) {
-      arguments.push_back(Value());
-      if (token_.kind != TokenKind::kCloseParen) Need(Take(TokenKind::kComma));
-    }
-    Need(Take(TokenKind::kCloseParen));
-    return arguments;
-  }
-
-  MiniStatement Set() {
-    MiniStatement statement = Of(Take("local") ? StatementKind::kSetLocal : StatementKind::kSet);
-    Take("session");
-    statement.name = Name();
-    if (!Take("to")) Need(token_.text() == "=" && Take(TokenKind::kOperator));
-    if (At("default")) {
-      Advance();
-      statement.to_default = true;
-      return statement;
-    }
-    statement.value = Value();
-    while (Take(TokenKind::kComma)) statement.value += ", " + Value();
     return statement;
   }
 
@@ -229,7 +140,7 @@ class Parser {
     MiniStatement statement = Of(StatementKind::kSelect);
     do {
       statement.items.push_back(Item());
-    } while (ok_ && Take(TokenKind::kComma));
+    } while (ok() && Take(TokenKind::kComma));
     if (!Take("from")) return statement;
     statement.table = Name();
     if (statement.table != "generate_series" || !Take(TokenKind::kOpenParen)) return statement;
@@ -245,26 +156,27 @@ class Parser {
 
   SelectItem Item() {
     SelectItem item;
-    switch (token_.kind) {
+    switch (token().kind) {
       case TokenKind::kString:
         item.text = Value();
         return item;
       case TokenKind::kNumber:
         item.kind = SelectItem::Kind::kNumber;
         item.text = Value();
-        if (token_.text() == "/" && Take(TokenKind::kOperator)) {
+        if (TakeOperator("/")) {
           item.kind = SelectItem::Kind::kDivision;
           Need(Value() == "0");
         }
         return item;
       case TokenKind::kParameter:
         item.kind = SelectItem::Kind::kParameter;
-        item.text = token_.text().substr(1);
+        item.text = token().text().substr(1);
         Advance();
         return item;
       default:
         break;
     }
+    if (Take("case")) return OwnSetting();
     item.kind = SelectItem::Kind::kColumn;
     item.text = Name();
     if (item.text == "pg_catalog" && Take(TokenKind::kDot)) item.text = Name();
@@ -274,11 +186,34 @@ class Parser {
     return item;
   }
 
-  std::string_view text_;
-  Lexer lexer_;
-  Token token_;
-  bool ok_ = true;
+  // Behind CASE. Its condition is read by the one word in it that matters.
+  SelectItem OwnSetting() {
+    bool asks = false;
+    while (!AtEnd() && !At("then")) {
+      asks = asks || token().text() == "'session'";
+      Advance();
+    }
+    Need(asks && Take("then"));
+    if (!ok()) return {};
+    const SelectItem call = Item();
+    Need(call.kind == SelectItem::Kind::kCall && call.text == "current_setting" &&
+         !call.arguments.empty() && Take("end"));
+    if (!ok()) return {};
+    return {SelectItem::Kind::kOwnSetting, call.arguments[0], {}};
+  }
 };
+
+// Its five columns, numbered; its text is beyond this parser.
+MiniStatement Probe(std::string_view text) {
+  constexpr int kColumns = 5;
+  MiniStatement statement;
+  statement.kind = StatementKind::kSelect;
+  statement.text = text;
+  for (int i = 0; i < kColumns; ++i) {
+    statement.items.push_back({SelectItem::Kind::kHeld, std::to_string(i), {}});
+  }
+  return statement;
+}
 
 uint32_t TakeNumber(std::string_view text, size_t& at) {
   uint32_t number = 0;
@@ -324,6 +259,10 @@ std::vector<std::string> SplitStatements(std::string_view text) {
 }
 
 MiniStatement ParseStatement(std::string_view text) {
+  std::string_view trimmed = text;
+  while (trimmed.starts_with(' ')) trimmed.remove_prefix(1);
+  while (trimmed.ends_with(' ')) trimmed.remove_suffix(1);
+  if (trimmed == session::kStateProbe) return Probe(text);
   return Parser(text).Run();
 }
 

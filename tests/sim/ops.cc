@@ -52,21 +52,35 @@ bool Op::ReturnsRows() const {
     case OpKind::kRows:
     case OpKind::kSleep:
     case OpKind::kShow:
+    case OpKind::kCurrent:
+    case OpKind::kSetConfig:
     case OpKind::kDivide:
     case OpKind::kReadTable:
     case OpKind::kLock:
     case OpKind::kTryLock:
+    case OpKind::kUnlock:
     case OpKind::kUnlockAll:
+    case OpKind::kHiddenLock:
+    case OpKind::kHiddenTemp:
+    case OpKind::kHiddenListen:
+    case OpKind::kHiddenSet:
+    case OpKind::kHiddenNothing:
+    case OpKind::kExecute:
       return true;
     default:
       return false;
   }
 }
 
+std::string Op::Marked(std::string_view sql) const {
+  return fmt::format("{} /*{}*/", sql, marker);
+}
+
+std::string Op::Call(std::string_view call) const {
+  return fmt::format("SELECT {}, '{}'", call, marker);
+}
+
 std::string Op::Sql() const {
-  const auto marked = [this](std::string_view sql) {
-    return fmt::format("{} /*{}*/", sql, marker);
-  };
   switch (kind) {
     case OpKind::kEcho:
       return by_parameter ? "SELECT $1" : fmt::format("SELECT '{}'", marker);
@@ -74,63 +88,116 @@ std::string Op::Sql() const {
       return fmt::format("SELECT repeat('{};', {}) FROM generate_series(1, {})", marker, repeats,
                          rows);
     case OpKind::kSleep:
-      return fmt::format("SELECT pg_sleep({:.6f}), '{}'", static_cast<double>(time.count()) / 1e6,
-                         marker);
-    case OpKind::kShow:
-      return marked("SHOW " + name);
-    case OpKind::kSet:
-      return marked(fmt::format("SET {} TO {}", name, Quoted(value)));
-    case OpKind::kSetLocal:
-      return marked(fmt::format("SET LOCAL {} TO {}", name, Quoted(value)));
-    case OpKind::kReset:
-      return marked("RESET " + name);
+      return Call(fmt::format("pg_sleep({:.6f})", static_cast<double>(time.count()) / 1e6));
     case OpKind::kBegin:
-      return marked("BEGIN");
+      return Marked(name);
     case OpKind::kCommit:
-      return marked("COMMIT");
+      return Marked("COMMIT");
     case OpKind::kRollback:
-      return marked("ROLLBACK");
+      return Marked("ROLLBACK");
     case OpKind::kSavepoint:
-      return marked("SAVEPOINT " + name);
+      return Marked("SAVEPOINT " + name);
     case OpKind::kRelease:
-      return marked("RELEASE " + name);
+      return Marked("RELEASE " + name);
     case OpKind::kRollbackTo:
-      return marked("ROLLBACK TO " + name);
+      return Marked("ROLLBACK TO " + name);
     case OpKind::kDivide:
-      return marked("SELECT 1/0");
+      return Marked("SELECT 1/0");
     case OpKind::kBadSyntax:
-      return marked("SELECT FROM FROM");
+      return Marked("SELECT FROM FROM");
     case OpKind::kCreateTemp:
-      return marked(fmt::format("CREATE TEMP TABLE {} (x text)", name));
+      return Marked(fmt::format("CREATE TEMP TABLE {} (x text)", name));
     case OpKind::kInsert:
       return fmt::format("INSERT INTO {} VALUES ('{}')", name, marker);
     case OpKind::kReadTable:
-      return marked(fmt::format("SELECT x FROM {}", name));
+      return Marked(fmt::format("SELECT x FROM {}", name));
     case OpKind::kDropTable:
-      return marked("DROP TABLE " + name);
-    case OpKind::kListen:
-      return marked("LISTEN " + name);
-    case OpKind::kUnlistenAll:
-      return marked("UNLISTEN *");
-    case OpKind::kNotify:
-      return marked("NOTIFY " + name);
-    case OpKind::kLock:
-      return fmt::format("SELECT pg_advisory_lock({}), '{}'", name, marker);
-    case OpKind::kTryLock:
-      return fmt::format("SELECT pg_try_advisory_lock({}), '{}'", name, marker);
-    case OpKind::kDiscardAll:
-      return marked("DISCARD ALL");
-    case OpKind::kDeallocateAll:
-      return marked("DEALLOCATE ALL");
-    case OpKind::kUnlockAll:
-      return fmt::format("SELECT pg_advisory_unlock_all(), '{}'", marker);
+      return Marked("DROP TABLE " + name);
     case OpKind::kCopyIn:
-      return marked("COPY log FROM STDIN");
+      return Marked("COPY log FROM STDIN");
     case OpKind::kCopyOut:
       return fmt::format("COPY (SELECT repeat('{};', {}) FROM generate_series(1, {})) TO STDOUT",
                          marker, repeats, rows);
+    default:
+      break;
   }
-  return {};
+  const std::string setting = SettingSql();
+  return setting.empty() ? StateSql() : setting;
+}
+
+std::string Op::SettingSql() const {
+  const bool is_role = name == "role";
+  switch (kind) {
+    case OpKind::kShow:
+      return Marked("SHOW " + name);
+    case OpKind::kCurrent:
+      return Call(fmt::format("current_setting('{}', true)", name));
+    case OpKind::kSet:
+      if (is_role) return Marked("SET ROLE " + value);
+      return Marked(fmt::format("SET {} TO {}", name, Quoted(value)));
+    case OpKind::kSetLocal:
+      if (is_role) return Marked("SET LOCAL ROLE " + value);
+      return Marked(fmt::format("SET LOCAL {} TO {}", name, Quoted(value)));
+    case OpKind::kSetConfig:
+      return Call(fmt::format("set_config('{}', {}, {})", name, Quoted(value), is_local));
+    case OpKind::kCharacteristics:
+      return Marked("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL " + value);
+    case OpKind::kReset:
+      return Marked("RESET " + name);
+    case OpKind::kResetAll:
+      return Marked("RESET ALL");
+    default:
+      return {};
+  }
+}
+
+std::string Op::StateSql() const {
+  switch (kind) {
+    case OpKind::kListen:
+      return Marked("LISTEN " + name);
+    case OpKind::kUnlisten:
+      return Marked("UNLISTEN " + name);
+    case OpKind::kUnlistenAll:
+      return Marked("UNLISTEN *");
+    case OpKind::kNotify:
+      return Marked("NOTIFY " + name);
+    case OpKind::kLock:
+      return Call(fmt::format("pg_advisory_lock({})", name));
+    case OpKind::kTryLock:
+      return Call(fmt::format("pg_try_advisory_lock({})", name));
+    case OpKind::kUnlock:
+      return Call(fmt::format("pg_advisory_unlock({})", name));
+    case OpKind::kUnlockAll:
+      return Call("pg_advisory_unlock_all()");
+    case OpKind::kHiddenLock:
+      return Call(fmt::format("hidden_lock({})", name));
+    case OpKind::kHiddenTemp:
+      return Call("hidden_temp()");
+    case OpKind::kHiddenListen:
+      return Call(fmt::format("hidden_listen('{}')", name));
+    case OpKind::kHiddenSet:
+      return Call(fmt::format("hidden_set('{}', {})", name, Quoted(value)));
+    case OpKind::kHiddenNothing:
+      return Call("hidden_nothing()");
+    case OpKind::kPrepare:  // the marker in front, so that clients share what stands behind AS
+      return fmt::format("/*{}*/ PREPARE {}{} AS SELECT {}", marker, name, value,
+                         has_parameter ? "$1" : "'" + marker + "'");
+    case OpKind::kExecute:
+      if (has_parameter) return fmt::format("EXECUTE {}('{}')", name, marker);
+      return Marked("EXECUTE " + name);
+    case OpKind::kDeallocate:
+      return Marked("DEALLOCATE " + name);
+    case OpKind::kDeallocateAll:
+      return Marked("DEALLOCATE ALL");
+    case OpKind::kDiscardAll:
+      return Marked("DISCARD ALL");
+    case OpKind::kDiscardPlans:
+      return Marked("DISCARD PLANS");
+    case OpKind::kDiscardTemp:
+      return Marked("DISCARD TEMP");
+    default:
+      return {};
+  }
 }
 
 Op Echo() {
@@ -161,11 +228,25 @@ Op Set(std::string_view name, std::string_view value) {
 Op SetLocal(std::string_view name, std::string_view value) {
   return Plain(OpKind::kSetLocal, name, value);
 }
+Op Current(std::string_view name) {
+  return Plain(OpKind::kCurrent, name);
+}
+Op SetConfig(std::string_view name, std::string_view value, bool is_local) {
+  Op op = Plain(OpKind::kSetConfig, name, value);
+  op.is_local = is_local;
+  return op;
+}
+Op SetIsolation(std::string_view level) {
+  return Plain(OpKind::kCharacteristics, "default_transaction_isolation", level);
+}
 Op Reset(std::string_view name) {
   return Plain(OpKind::kReset, name);
 }
-Op Begin() {
-  return Plain(OpKind::kBegin);
+Op ResetAll() {
+  return Plain(OpKind::kResetAll);
+}
+Op Begin(std::string_view text) {
+  return Plain(OpKind::kBegin, text);
 }
 Op Commit() {
   return Plain(OpKind::kCommit);
@@ -203,6 +284,9 @@ Op DropTable(std::string_view table) {
 Op Listen(std::string_view channel) {
   return Plain(OpKind::kListen, channel);
 }
+Op Unlisten(std::string_view channel) {
+  return Plain(OpKind::kUnlisten, channel);
+}
 Op UnlistenAll() {
   return Plain(OpKind::kUnlistenAll);
 }
@@ -215,14 +299,51 @@ Op Lock(uint32_t key) {
 Op TryLock(uint32_t key) {
   return Plain(OpKind::kTryLock, std::to_string(key));
 }
-Op DiscardAll() {
-  return Plain(OpKind::kDiscardAll);
+Op Unlock(uint32_t key) {
+  return Plain(OpKind::kUnlock, std::to_string(key));
+}
+Op UnlockAll() {
+  return Plain(OpKind::kUnlockAll);
+}
+Op HiddenLock(uint32_t key) {
+  return Plain(OpKind::kHiddenLock, std::to_string(key));
+}
+Op HiddenTemp() {
+  return Plain(OpKind::kHiddenTemp, "hidden");
+}
+Op HiddenListen(std::string_view channel) {
+  return Plain(OpKind::kHiddenListen, channel);
+}
+Op HiddenSet(std::string_view name, std::string_view value) {
+  return Plain(OpKind::kHiddenSet, name, value);
+}
+Op HiddenNothing() {
+  return Plain(OpKind::kHiddenNothing);
+}
+Op Prepare(std::string_view name, bool has_parameter) {
+  Op op = Plain(OpKind::kPrepare, name, has_parameter ? " (text)" : "");
+  op.has_parameter = has_parameter;
+  return op;
+}
+Op Execute(std::string_view name, bool has_parameter) {
+  Op op = Plain(OpKind::kExecute, name);
+  op.has_parameter = has_parameter;
+  return op;
+}
+Op Deallocate(std::string_view name) {
+  return Plain(OpKind::kDeallocate, name);
 }
 Op DeallocateAll() {
   return Plain(OpKind::kDeallocateAll);
 }
-Op UnlockAll() {
-  return Plain(OpKind::kUnlockAll);
+Op DiscardAll() {
+  return Plain(OpKind::kDiscardAll);
+}
+Op DiscardPlans() {
+  return Plain(OpKind::kDiscardPlans);
+}
+Op DiscardTemp() {
+  return Plain(OpKind::kDiscardTemp);
 }
 Op CopyIn(uint32_t rows, CopyEnd end) {
   Op op = Plain(OpKind::kCopyIn);

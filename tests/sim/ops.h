@@ -16,14 +16,18 @@
 namespace pglynx::sim {
 
 enum class OpKind : uint8_t {
-  kEcho,      // SELECT its marker
-  kRows,      // many rows, each of them made of its marker
-  kSleep,     // takes time, then shows its marker
-  kShow,      // its own value of a parameter
-  kSet,       // SET name TO 'value'
-  kSetLocal,  // SET LOCAL name TO 'value'
-  kReset,     // RESET name
-  kBegin,
+  kEcho,             // SELECT its marker
+  kRows,             // many rows, each of them made of its marker
+  kSleep,            // takes time, then shows its marker
+  kShow,             // its own value of a parameter
+  kCurrent,          // the same by current_setting(name, true)
+  kSet,              // SET name TO 'value'; SET ROLE value
+  kSetLocal,         // SET LOCAL name TO 'value'
+  kSetConfig,        // set_config('name', 'value', is_local)
+  kCharacteristics,  // SET SESSION CHARACTERISTICS: its value is an isolation level
+  kReset,            // RESET name
+  kResetAll,
+  kBegin,  // its name is the text
   kCommit,
   kRollback,
   kSavepoint,   // SAVEPOINT name
@@ -35,15 +39,28 @@ enum class OpKind : uint8_t {
   kInsert,      // its marker into that table
   kReadTable,   // what is in that table
   kDropTable,
-  kListen,  // LISTEN name
+  kListen,    // LISTEN name
+  kUnlisten,  // UNLISTEN name
   kUnlistenAll,
   kNotify,   // NOTIFY name
   kLock,     // an advisory lock of the session
   kTryLock,  // the same without waiting; its key must be the client's alone
+  kUnlock,   // one lock of that key; says whether there was one
   kUnlockAll,
-  kDiscardAll,     // alone in its Query
-  kDeallocateAll,  // alone in its Query
-  kCopyIn,         // into the shared table
+  // Functions that do what their text does not say.
+  kHiddenLock,    // as kLock
+  kHiddenTemp,    // creates the table "hidden"
+  kHiddenListen,  // LISTEN name
+  kHiddenSet,     // SET name TO 'value'
+  kHiddenNothing,
+  kPrepare,     // PREPARE name: SELECT $1, or its marker
+  kExecute,     // EXECUTE name, with its marker as an argument or without
+  kDeallocate,  // DEALLOCATE name
+  kDeallocateAll,
+  kDiscardAll,  // alone in its Query or batch
+  kDiscardPlans,
+  kDiscardTemp,
+  kCopyIn,  // into the shared table
   kCopyOut,
 };
 
@@ -70,7 +87,9 @@ struct Op {
   bool closes = false;     // a Close of the statement behind Execute
   // Echo of a parameter instead of a literal, so that clients share the statement.
   bool by_parameter = false;
-  std::string marker = {};  // given when it is sent
+  bool is_local = false;       // of kSetConfig
+  bool has_parameter = false;  // of kPrepare and kExecute
+  std::string marker = {};     // given when it is sent
 
   // The statement's name in the extended protocol.
   [[nodiscard]] Op As(std::string_view statement_name) const;
@@ -86,6 +105,13 @@ struct Op {
   }
   // The text, with the marker in it.
   [[nodiscard]] std::string Sql() const;
+
+ private:
+  [[nodiscard]] std::string Marked(std::string_view sql) const;
+  // Its marker beside it, as a second column.
+  [[nodiscard]] std::string Call(std::string_view call) const;
+  [[nodiscard]] std::string SettingSql() const;
+  [[nodiscard]] std::string StateSql() const;
 };
 
 Op Echo();
@@ -94,10 +120,14 @@ Op EchoParameter();
 Op Rows(uint32_t rows, uint32_t repeats);
 Op Sleep(Duration time);
 Op Show(std::string_view name);
+Op Current(std::string_view name);
 Op Set(std::string_view name, std::string_view value);
 Op SetLocal(std::string_view name, std::string_view value);
+Op SetConfig(std::string_view name, std::string_view value, bool is_local);
+Op SetIsolation(std::string_view level);
 Op Reset(std::string_view name);
-Op Begin();
+Op ResetAll();
+Op Begin(std::string_view text = "BEGIN");
 Op Commit();
 Op Rollback();
 Op Savepoint(std::string_view name);
@@ -110,13 +140,25 @@ Op Insert(std::string_view table);
 Op ReadTable(std::string_view table);
 Op DropTable(std::string_view table);
 Op Listen(std::string_view channel);
+Op Unlisten(std::string_view channel);
 Op UnlistenAll();
 Op Notify(std::string_view channel);
 Op Lock(uint32_t key);
 Op TryLock(uint32_t key);
+Op Unlock(uint32_t key);
 Op UnlockAll();
-Op DiscardAll();
+Op HiddenLock(uint32_t key);
+Op HiddenTemp();
+Op HiddenListen(std::string_view channel);
+Op HiddenSet(std::string_view name, std::string_view value);
+Op HiddenNothing();
+Op Prepare(std::string_view name, bool has_parameter);
+Op Execute(std::string_view name, bool has_parameter);
+Op Deallocate(std::string_view name);
 Op DeallocateAll();
+Op DiscardAll();
+Op DiscardPlans();
+Op DiscardTemp();
 Op CopyIn(uint32_t rows, CopyEnd end = CopyEnd::kDone);
 Op CopyOut(uint32_t rows);
 

@@ -8,7 +8,7 @@ namespace pglynx::sim {
 
 std::optional<SqlError> PostgresSession::BeginCopyIn(const MiniStatement& statement) {
   const std::string& table = statement.name;
-  if (table != kSharedTable && !state_.now.temp_tables.contains(table)) {
+  if (!SeesTable(state_, table)) {
     return SqlError{"42P01", "relation \"" + table + "\" does not exist"};
   }
   copy_in_.emplace().table = table;

@@ -18,15 +18,22 @@ std::optional<SqlError> PostgresSession::ExecuteTable(const Running& running) {
   const MiniStatement& statement = running.statement;
   if (statement.kind == StatementKind::kDropTable) return DropTable(statement.name);
   if (statement.kind == StatementKind::kCreateTemp) {
-    if (state_.now.temp_tables.contains(statement.name)) {
-      return SqlError{"42P07", "relation \"" + statement.name + "\" already exists"};
-    }
-    state_.now.temp_tables[statement.name];
+    if (auto error = CreateTemp(statement.name)) return error;
     wire::AppendCommandComplete(out_, "CREATE TABLE");
     return std::nullopt;
   }
   if (auto error = Insert(statement, state_.portals.find(running.portal)->second)) return error;
   wire::AppendCommandComplete(out_, "INSERT 0 1");
+  return std::nullopt;
+}
+
+std::optional<SqlError> PostgresSession::CreateTemp(const std::string& name) {
+  if (state_.now.temp_tables.contains(name)) {
+    return SqlError{"42P07", "relation \"" + name + "\" already exists"};
+  }
+  state_.now.temp_tables[name];
+  const std::string role = state_.Value(*FindParameter("role"));
+  if (role != "none" && role != user_) state_.now.owners[name] = role;
   return std::nullopt;
 }
 
@@ -39,18 +46,28 @@ std::optional<SqlError> PostgresSession::Insert(const MiniStatement& statement,
   return std::nullopt;
 }
 
+// The user itself is a member of every role that it can take on; those are of no other.
+bool PostgresSession::OwnsTable(const std::string& name) const {
+  const std::string role = state_.Value(*FindParameter("role"));
+  if (role == "none" || role == user_) return true;
+  const auto found = state_.now.owners.find(name);
+  return found != state_.now.owners.end() && found->second == role;
+}
+
 std::optional<SqlError> PostgresSession::DropTable(const std::string& name) {
   auto& tables = state_.now.temp_tables;
   if (tables.contains(name)) {
+    if (!OwnsTable(name)) return SqlError{"42501", "must be owner of table " + name};
     if (IsInUse(name)) {
       return SqlError{"55006", "cannot DROP TABLE \"" + name +
                                    "\" because it is being used by active queries in this session"};
     }
     tables.erase(name);
+    state_.now.owners.erase(name);
     wire::AppendCommandComplete(out_, "DROP TABLE");
     return std::nullopt;
   }
-  if (name == kSharedTable) return SqlError{"42501", "must be owner of table " + name};
+  if (SeesTable(state_, name)) return SqlError{"42501", "must be owner of table " + name};
   return SqlError{"42P01", "table \"" + name + "\" does not exist"};
 }
 
@@ -100,7 +117,9 @@ std::optional<SqlError> PostgresSession::ExecuteSession(const MiniStatement& sta
 }
 
 std::optional<SqlError> PostgresSession::Prepare(const MiniStatement& statement) {
-  PreparedStatement prepared{.statement = ParseStatement(statement.value), .batch = batch_};
+  PreparedStatement prepared{
+      .statement = ParseStatement(statement.value), .batch = batch_, .from_sql = true};
+  prepared.types.resize(statement.declared, kTextOid);
   if (auto error = Analyze(prepared.statement, state_, ParameterUse::kAllowed, prepared.types)) {
     return error;
   }
@@ -140,6 +159,7 @@ std::optional<SqlError> PostgresSession::ExecuteDiscard(const MiniStatement& sta
                                    "\" because it is being used by active queries in this session"};
     }
     state_.now.temp_tables.clear();
+    state_.now.owners.clear();
     tag = "DISCARD TEMP";
   }
   wire::AppendCommandComplete(out_, tag);

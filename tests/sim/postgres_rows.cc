@@ -176,21 +176,41 @@ std::optional<SqlError> PostgresSession::Evaluate(const SelectItem& item, const 
     case SelectItem::Kind::kDivision:
     case SelectItem::Kind::kColumn:
       return SqlError{"XX000", "refused when it was planned"};
+    case SelectItem::Kind::kHeld:
+      value = Holds(item.text) ? "t" : "f";
+      return std::nullopt;
+    case SelectItem::Kind::kOwnSetting:
+      value = OwnSetting(item.text);
+      return std::nullopt;
     case SelectItem::Kind::kCall:
-      return EvaluateCall(item, value.emplace());
+      return EvaluateCall(item, value);
   }
   return std::nullopt;
 }
 
-std::optional<SqlError> PostgresSession::EvaluateCall(const SelectItem& item, std::string& value) {
+std::optional<SqlError> PostgresSession::EvaluateCall(const SelectItem& item, SqlValue& value) {
   const std::string& name = item.text;
+  if (name == "current_setting" || name == "set_config") return EvaluateSetting(item, value);
+  std::string& text = value.emplace();
   if (name == "pg_backend_pid") {
-    value = std::to_string(pid_);
-  } else if (name == "pg_sleep" || IsLockCall(item)) {
-    value.clear();  // done before
+    text = std::to_string(pid_);
+  } else if (name == "pg_sleep") {
+    // Done before.
   } else if (name == "repeat") {
-    for (int64_t i = ToInteger(item.arguments[1]); i > 0; --i) value += item.arguments[0];
-  } else if (name == "pg_try_advisory_lock" || name == "pg_try_advisory_xact_lock") {
+    for (int64_t i = ToInteger(item.arguments[1]); i > 0; --i) text += item.arguments[0];
+  } else if (name.find("_advisory_") != std::string::npos) {
+    EvaluateLockCall(item, text);
+  } else if (name.starts_with("hidden_")) {
+    return EvaluateHidden(item);
+  } else {
+    return EvaluateSequence(item, text);
+  }
+  return std::nullopt;
+}
+
+void PostgresSession::EvaluateLockCall(const SelectItem& item, std::string& value) {
+  const std::string& name = item.text;
+  if (name == "pg_try_advisory_lock" || name == "pg_try_advisory_xact_lock") {
     value = server_.locks().TryLock(LockRequest(item), *this) ? "t" : "f";
   } else if (name == "pg_advisory_unlock") {
     const bool unlocked = server_.locks().Unlock(LockRequest(item).key, *this);
@@ -198,21 +218,22 @@ std::optional<SqlError> PostgresSession::EvaluateCall(const SelectItem& item, st
     value = unlocked ? "t" : "f";
   } else if (name == "pg_advisory_unlock_all") {
     server_.locks().UnlockSession(*this);
-  } else if (name == "current_setting") {
-    const KnownParameter* known = FindParameter(item.arguments[0]);
-    if (known == nullptr) {
-      return SqlError{"42704",
-                      "unrecognized configuration parameter \"" + item.arguments[0] + "\""};
-    }
-    value = state_.Value(*known);
-  } else if (name == "set_config") {
-    if (auto error = Assign(item.arguments[0], item.arguments[1], item.arguments[2] == "true")) {
-      return error;
-    }
-    value = state_.Value(*FindParameter(item.arguments[0]));
-  } else {
-    return EvaluateSequence(item, value);
+  }  // the others have been taken before
+}
+
+std::optional<SqlError> PostgresSession::EvaluateSetting(const SelectItem& item, SqlValue& value) {
+  const std::string& name = item.arguments[0];
+  if (item.text == "set_config") {
+    if (auto error = Assign(name, item.arguments[1], item.arguments[2] == "true")) return error;
+    value = state_.Value(*FindParameter(name));
+    return std::nullopt;
   }
+  const KnownParameter* known = state_.Find(name);
+  const bool missing_ok = item.arguments.size() > 1 && item.arguments[1] == "true";
+  if (known == nullptr && !missing_ok) {
+    return SqlError{"42704", "unrecognized configuration parameter \"" + name + "\""};
+  }
+  if (known != nullptr) value = state_.Value(*known);
   return std::nullopt;
 }
 

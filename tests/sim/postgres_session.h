@@ -5,7 +5,8 @@
 // fake_vs_real/ compares both. Built on the product's wire module.
 // Split over postgres_session.cc (messages, output), postgres_login.cc, postgres_extended.cc
 // (the extended protocol), postgres_statements.cc (how a statement runs), postgres_rows.cc
-// (SELECT and what returns rows), postgres_settings.cc (parameters and transactions),
+// (SELECT and what returns rows), postgres_hidden.cc (the probe and what it looks for),
+// postgres_settings.cc (parameters and transactions),
 // postgres_objects.cc (tables, channels, prepared statements), postgres_copy.cc and
 // postgres_watch.cc (what is watched when it changes hands).
 //
@@ -141,14 +142,30 @@ class PostgresSession final : public net::StreamListener, public Deletable {
   // The next row of a SELECT; nothing comes behind the last.
   std::optional<SqlError> NextRow(Portal& portal, std::vector<SqlValue>& values);
   std::optional<SqlError> Evaluate(const SelectItem& item, const Portal& portal, SqlValue& value);
-  std::optional<SqlError> EvaluateCall(const SelectItem& item, std::string& value);
+  std::optional<SqlError> EvaluateCall(const SelectItem& item, SqlValue& value);
+  void EvaluateLockCall(const SelectItem& item, std::string& value);
+  std::optional<SqlError> EvaluateSetting(const SelectItem& item, SqlValue& value);
   std::optional<SqlError> EvaluateSequence(const SelectItem& item, std::string& value);
   void AppendRowDescription(const std::vector<Column>& columns);
 
+  // --- postgres_hidden.cc ---
+  // A column of the probe.
+  [[nodiscard]] bool Holds(std::string_view column) const;
+  // The value of a parameter that was set in this session; NULL: it was not.
+  [[nodiscard]] SqlValue OwnSetting(const std::string& name) const;
+  // Functions whose names do not say what they leave behind.
+  std::optional<SqlError> EvaluateHidden(const SelectItem& item);
+
   // --- postgres_settings.cc ---
   std::optional<SqlError> ExecuteSetting(const MiniStatement& statement);
+  std::optional<SqlError> ExecuteCharacteristics(const MiniStatement& statement);
   // SET and set_config().
   std::optional<SqlError> Assign(const std::string& name, const std::string& text, bool local);
+  void Give(const KnownParameter& parameter, std::string value, bool local);
+  // TO DEFAULT.
+  void Restore(const KnownParameter& parameter, bool local);
+  std::optional<SqlError> AssignRole(const KnownParameter& parameter, const std::string& name,
+                                     bool local);
   std::optional<SqlError> ExecuteTransaction(const Running& running);
   std::optional<SqlError> ExecuteSavepoint(const Running& running);
   // Of portals that a failed transaction made and never ran, when it is left.
@@ -160,11 +177,13 @@ class PostgresSession final : public net::StreamListener, public Deletable {
 
   // --- postgres_objects.cc ---
   std::optional<SqlError> ExecuteTable(const Running& running);
+  std::optional<SqlError> CreateTemp(const std::string& name);
   std::optional<SqlError> Insert(const MiniStatement& statement, const Portal& portal);
   std::optional<SqlError> DropTable(const std::string& name);
   std::optional<SqlError> ExecuteSession(const MiniStatement& statement);
   std::optional<SqlError> Prepare(const MiniStatement& statement);
   std::optional<SqlError> ExecuteDiscard(const MiniStatement& statement);
+  [[nodiscard]] bool OwnsTable(const std::string& name) const;
   // A portal that is open reads this table.
   [[nodiscard]] bool IsInUse(const std::string& table) const;
 
@@ -175,6 +194,7 @@ class PostgresSession final : public net::StreamListener, public Deletable {
 
   // --- postgres_watch.cc ---
   void NoteMarker(const Marker& marker);
+  void ReportSettings(const Marker& marker);
   void ReportLeftOver(const Marker& marker);
 
   FakePostgres& server_;
@@ -207,10 +227,12 @@ class PostgresSession final : public net::StreamListener, public Deletable {
   bool lock_granted_ = false;  // and the statement goes on in the next turn
   bool hangs_ = false;
   bool over_ = false;
-  bool standby_ = false;       // the last in_hot_standby reported
-  uint32_t last_client_ = 0;   // whose statement ran last
-  uint64_t batch_ = 0;         // counts ReadyForQuery
-  uint32_t batch_client_ = 0;  // whose statement ran since the last ReadyForQuery
+  bool standby_ = false;          // the last in_hot_standby reported
+  bool is_poolers_ = false;       // the statement under way is no client's
+  bool settings_failed_ = false;  // and one of those met a fault
+  uint32_t last_client_ = 0;      // whose statement ran last
+  uint64_t batch_ = 0;            // counts ReadyForQuery
+  uint32_t batch_client_ = 0;     // whose statement ran since the last ReadyForQuery
 };
 
 }  // namespace pglynx::sim

@@ -31,38 +31,86 @@ std::optional<SqlError> PostgresSession::ExecuteSetting(const MiniStatement& sta
   }
   const bool local = statement.kind == StatementKind::kSetLocal;
   if (local && !IsInBlock()) Warn("25P01", "SET LOCAL can only be used in transaction blocks");
+  if (statement.kind == StatementKind::kCharacteristics) return ExecuteCharacteristics(statement);
+  const KnownParameter* known = state_.FindOrMake(statement.name);
+  if (known == nullptr) return UnknownParameter(statement.name);
   if (!resets && !statement.to_default) {
-    if (auto error = Assign(statement.name, statement.value, local)) return error;
+    const std::optional<std::string> flat = FlatValue(*known, statement.arguments);
+    if (!flat.has_value()) {
+      return SqlError{"22023", "SET " + statement.name + " takes only one argument"};
+    }
+    if (auto error = Assign(statement.name, *flat, local)) return error;
     wire::AppendCommandComplete(out_, tag);
     return std::nullopt;
   }
-  const KnownParameter* known = FindParameter(statement.name);
-  if (known == nullptr) return UnknownParameter(statement.name);
   if (known->fixed) return CannotBeChanged(*known);
-  if (local) {
-    state_.SetLocal(*known, state_.StartupValue(*known));
-  } else {
-    state_.Reset(*known);
-  }
+  Restore(*known, local);
+  if (known->name == kAuthorizationParameter) Restore(*FindParameter(kRoleParameter), local);
   wire::AppendCommandComplete(out_, tag);
   return std::nullopt;
 }
 
+// Each mode of it is a SET of the default.
+std::optional<SqlError> PostgresSession::ExecuteCharacteristics(const MiniStatement& statement) {
+  for (size_t i = 0; i + 1 < statement.arguments.size(); i += 2) {
+    if (auto error = Assign(statement.arguments[i], statement.arguments[i + 1], false)) {
+      return error;
+    }
+  }
+  wire::AppendCommandComplete(out_, "SET");
+  return std::nullopt;
+}
+
+void PostgresSession::Restore(const KnownParameter& parameter, bool local) {
+  if (local) {
+    state_.SetLocal(parameter, state_.StartupValue(parameter));
+  } else {
+    state_.Reset(parameter);
+  }
+}
+
+void PostgresSession::Give(const KnownParameter& parameter, std::string value, bool local) {
+  if (local) {  // until the end of the transaction, an implicit one too
+    state_.SetLocal(parameter, std::move(value));
+  } else {
+    state_.Set(parameter, std::move(value));
+  }
+}
+
 std::optional<SqlError> PostgresSession::Assign(const std::string& name, const std::string& text,
                                                 bool local) {
-  const KnownParameter* known = FindParameter(name);
+  const KnownParameter* known = state_.FindOrMake(name);
   if (known == nullptr) return UnknownParameter(name);
   if (known->fixed) return CannotBeChanged(*known);
+  if (known->name == kRoleParameter || known->name == kAuthorizationParameter) {
+    return AssignRole(*known, text, local);
+  }
   std::optional<std::string> value = CanonicalValue(*known, text, state_.Value(*known));
   if (!value.has_value()) {
     return SqlError{"22023", "invalid value for parameter \"" + std::string(known->name) +
                                  "\": \"" + text + "\""};
   }
-  if (local) {  // until the end of the transaction, an implicit one too
-    state_.SetLocal(*known, std::move(*value));
-  } else {
-    state_.Set(*known, std::move(*value));
+  Give(*known, std::move(*value), local);
+  return std::nullopt;
+}
+
+// The session's own user is the only one that it may become: none of them is a superuser. Doing
+// so is SET ROLE NONE as well, for as long (set_config_option in guc.c).
+std::optional<SqlError> PostgresSession::AssignRole(const KnownParameter& parameter,
+                                                    const std::string& name, bool local) {
+  const bool is_role = parameter.name == kRoleParameter;
+  const bool resets = is_role && name == "none";
+  const bool granted = name == user_ || (is_role && IsGrantedRole(name));
+  if (!resets && !granted) {
+    if (server_.FindUser(name) == nullptr && !IsGrantedRole(name)) {
+      return SqlError{"22023", "role \"" + name + "\" does not exist"};
+    }
+    return SqlError{"42501", "permission denied to set " +
+                                 std::string(is_role ? "role" : "session authorization") + " \"" +
+                                 name + "\""};
   }
+  Give(parameter, name, local);
+  if (!is_role) Give(*FindParameter(kRoleParameter), "none", local);
   return std::nullopt;
 }
 
@@ -99,7 +147,7 @@ std::optional<SqlError> PostgresSession::ExecuteTransaction(const Running& runni
   if (statement.kind == StatementKind::kBegin) {
     if (in_block) Warn("25001", "there is already a transaction in progress");
     state_.BeginBlock();
-    wire::AppendCommandComplete(out_, "BEGIN");
+    wire::AppendCommandComplete(out_, statement.name);
     return std::nullopt;
   }
   if (!in_block && !failed) Warn("25P01", "there is no transaction in progress");

@@ -96,6 +96,7 @@ bool PostgresSession::MeetsFault() {
     wire::AppendParameterStatus(out_, "in_hot_standby", standby_ ? "on" : "off");
   }
   if (dice.Chance(faults.fail_statement)) {
+    settings_failed_ = settings_failed_ || is_poolers_;
     Fail(kSimulatedFailure, "a simulated failure");
     return true;
   }
@@ -198,6 +199,7 @@ std::optional<SqlError> PostgresSession::Execute(const Running& running) {
     case StatementKind::kSetLocal:
     case StatementKind::kReset:
     case StatementKind::kResetAll:
+    case StatementKind::kCharacteristics:
       return ExecuteSetting(statement);
     case StatementKind::kBegin:
     case StatementKind::kCommit:

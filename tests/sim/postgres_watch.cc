@@ -3,15 +3,9 @@
 #include "sim/postgres_session.h"
 
 namespace pglynx::sim {
-namespace {
-
-// Statements that the pooler itself prepares.
-constexpr std::string_view kPoolerPrefix = "pglynx_";
-
-}  // namespace
-
 void PostgresSession::NoteMarker(const Marker& marker) {
-  if (marker.client == 0) return;
+  is_poolers_ = marker.client == 0;
+  if (is_poolers_) return;
   const bool in_transaction = state_.transaction == TransactionState::kBlock ||
                               state_.transaction == TransactionState::kFailed;
   const bool shared = (in_transaction && last_client_ != 0 && last_client_ != marker.client) ||
@@ -23,8 +17,28 @@ void PostgresSession::NoteMarker(const Marker& marker) {
                   std::to_string(batch_client_ != 0 ? batch_client_ : last_client_));
   }
   if (last_client_ != 0 && last_client_ != marker.client) ReportLeftOver(marker);
+  if (batch_client_ == 0) ReportSettings(marker);
   last_client_ = marker.client;
   batch_client_ = marker.client;
+}
+
+// Before the first statement of a batch.
+void PostgresSession::ReportSettings(const Marker& marker) {
+  // Where the pooler's own statement has failed it ends the connection, too late for this one.
+  if (!server_.world().expected || settings_failed_) return;
+  bool differs = false;
+  for (const KnownParameter* parameter : OpenParameters()) {
+    const auto own = server_.world().expected(marker, parameter->name);
+    const std::string value = state_.Value(*parameter);
+    if (!own.has_value() || *own == value) continue;
+    server_.world().violations.Report(
+        "I5", "server session " + std::to_string(pid_) + " runs statement " +
+                  std::to_string(marker.number) + " of client " + std::to_string(marker.client) +
+                  " with " + std::string(parameter->name) + " = '" + value + "', its own is '" +
+                  *own + "'; client " + std::to_string(last_client_) + " was here before");
+    differs = true;
+  }
+  if (differs && server_.world().explain) server_.world().explain(marker);
 }
 
 void PostgresSession::ReportLeftOver(const Marker& marker) {

@@ -52,9 +52,10 @@ std::vector<FakeClient*> Clients(Simulation& sim, int count) {
   return clients;
 }
 
-// Opens as many servers as there are clients, and leaves them idle.
+// Opens as many servers as there are clients, and leaves them idle. (BEGIN alone takes no server:
+// deferred_begin.)
 void OpenServers(Simulation& sim, const std::vector<FakeClient*>& clients) {
-  for (FakeClient* client : clients) client->Query({Begin()});
+  for (FakeClient* client : clients) client->Query({Begin(), Echo()});
   REQUIRE(sim.Settle());
   for (FakeClient* client : clients) client->Query({Commit()});
   REQUIRE(sim.Settle());
@@ -173,7 +174,7 @@ TEST_CASE("the clients of a cold pool get their servers side by side") {
   MakeEven(sim);
   sim.server().faults.late_login = 1;
   const TimePoint before = sim.Now();
-  for (int i = 0; i < 10; ++i) sim.NewClient().Query({Begin()});
+  for (int i = 0; i < 10; ++i) sim.NewClient().Query({Begin(), Echo()});
   REQUIRE(sim.Settle());
   CHECK(sim.server().logins() == 10);
   // One after the other they would take five times as long, on average.
@@ -185,7 +186,7 @@ TEST_CASE("the clients of a cold pool get their servers side by side") {
 TEST_CASE("waiting clients are served in the order in which they came") {
   Simulation sim(1, OnePool{.pool_size = 1});
   FakeClient& anna = sim.NewClient();
-  anna.Query({Begin()});
+  anna.Query({Begin(), Echo()});
   REQUIRE(sim.Settle());
   const std::vector<FakeClient*> waiting = Clients(sim, 20);
   for (FakeClient* client : waiting) {
@@ -234,7 +235,7 @@ TEST_CASE("the settings of a client go out in the same write as its statement") 
   REQUIRE(sim.Settle());
   for (FakeClient* client : {&anna, &ben, &anna, &ben}) {
     const TimePoint before = sim.Now();
-    client->Query({Show("TimeZone")});
+    client->Query({Echo(), Show("TimeZone")});  // SHOW alone takes no server
     REQUIRE(sim.Settle());
     CHECK(sim.Now() - before == kRoundTrip);
   }
@@ -249,7 +250,7 @@ TEST_CASE("a statement that the server does not know is prepared in the same wri
   OpenServers(sim, clients);
   clients[0]->Extended({EchoParameter().As("s")});
   REQUIRE(sim.Settle());
-  clients[1]->Query({Begin()});  // takes the server that knows it
+  clients[1]->Query({Begin(), Echo()});  // takes the server that knows it
   REQUIRE(sim.Settle());
   const TimePoint before = sim.Now();
   clients[0]->Extended({EchoParameter().As("s").Again().Described()});
@@ -276,7 +277,7 @@ TEST_CASE("what a client asks for at its login holds on every server") {
     FakeClient& ben = sim.NewClient();
     anna.Query(shows);
     REQUIRE(sim.Settle());
-    ben.Query({Begin()});  // takes the server that served last
+    ben.Query({Begin(), Echo()});  // takes the server that served last
     ben.Query(shows);
     REQUIRE(sim.Settle());
     anna.Query(shows);
@@ -377,7 +378,7 @@ TEST_CASE("idle_timeout closes idle servers") {
   Simulation sim(1, OnePool{.pool_size = 3, .idle_timeout = seconds(10)});
   const std::vector<FakeClient*> clients = Clients(sim, 3);
   OpenServers(sim, clients);
-  clients[0]->Query({Begin()});
+  clients[0]->Query({Begin(), Echo()});
   sim.RunFor(seconds(11));
   CHECK(sim.server().session_count() == 1);
   clients[0]->Query({Commit()});
@@ -409,8 +410,8 @@ TEST_CASE("a reload with a smaller pool_size closes what is too many") {
   Simulation sim(1, OnePool{.pool_size = 5});
   const std::vector<FakeClient*> clients = Clients(sim, 5);
   OpenServers(sim, clients);
-  clients[0]->Query({Begin()});
-  clients[1]->Query({Begin()});
+  clients[0]->Query({Begin(), Echo()});
+  clients[1]->Query({Begin(), Echo()});
   REQUIRE(sim.Settle());
   sim.pooler().Reload(MakeConfig(OnePool{.pool_size = 1}));
   sim.RunFor(seconds(1));
@@ -420,7 +421,7 @@ TEST_CASE("a reload with a smaller pool_size closes what is too many") {
   clients[0]->Query({Echo(), Commit()});
   clients[1]->Query({Echo(), Commit()});
   REQUIRE(sim.Settle());
-  CHECK(clients[2]->statements_done() == 3);
+  CHECK(clients[2]->statements_done() == 4);
   CHECK(sim.server().session_count() == 1);
   RequireClean(sim);
 }
@@ -429,7 +430,7 @@ TEST_CASE("a reload with a smaller pool_size closes what is too many") {
 TEST_CASE("a reload with a larger pool_size serves those who wait") {
   Simulation sim(1, OnePool{.pool_size = 1});
   const std::vector<FakeClient*> clients = Clients(sim, 2);
-  clients[0]->Query({Begin()});
+  clients[0]->Query({Begin(), Echo()});
   REQUIRE(sim.Settle());
   clients[1]->Query({Echo()});
   sim.RunFor(seconds(1));

@@ -176,7 +176,8 @@ TEST_CASE("what a client leaves in its session is not seen by the next one") {
 
 // pgcat.md 8.1, 2.
 TEST_CASE("while one client is pinned the others go on on another server") {
-  Simulation sim(1, OnePool{.pool_size = 2});
+  // Two may be pinned at a time (max_pinned): the others take locks and make tables too.
+  Simulation sim(1, OnePool{.pool_size = 3});
   FakeClient& anna = sim.NewClient();
   anna.Query({Lock(8), CreateTemp("t"), Listen("other"), Set("work_mem", "64MB")});
   REQUIRE(sim.Settle());
@@ -388,7 +389,7 @@ TEST_CASE("RESET behind a reload that replaces the servers") {
   config::Config config = MakeConfig(OnePool{.pool_size = 1});
   Simulation sim(1, config, 1, PostgresUser::Method::kTrust);
   FakeClient& anna = sim.NewClient({.settings = {{"application_name", "anna"}}});
-  anna.Query({Begin()});
+  anna.Query({Begin(), Echo()});
   REQUIRE(sim.Settle());
   config.pools[0].connect_query = "SELECT 1";
   sim.pooler().Reload(config);

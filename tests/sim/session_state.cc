@@ -27,8 +27,10 @@ void SessionState::Reset(const KnownParameter& parameter) {
 }
 
 void SessionState::ResetAll() {
-  now.local.clear();
-  now.parameters.clear();
+  for (auto* values : {&now.local, &now.parameters}) {
+    std::erase_if(*values,
+                  [](const auto& entry) { return !FindParameter(entry.first)->survives_all; });
+  }
 }
 
 std::string SessionState::Value(const KnownParameter& parameter) const {
@@ -42,6 +44,17 @@ std::string SessionState::Value(const KnownParameter& parameter) const {
 std::string SessionState::StartupValue(const KnownParameter& parameter) const {
   const auto found = startup_.find(parameter.name);
   return found != startup_.end() ? found->second : std::string(parameter.standard);
+}
+
+const KnownParameter* SessionState::Find(std::string_view name) const {
+  const KnownParameter* known = FindParameter(name);
+  return known != nullptr && known->custom && !custom_.contains(known->name) ? nullptr : known;
+}
+
+const KnownParameter* SessionState::FindOrMake(std::string_view name) {
+  const KnownParameter* known = FindParameter(name);
+  if (known != nullptr && known->custom) custom_.insert(known->name);
+  return known;
 }
 
 // ----- transaction -----
@@ -134,10 +147,12 @@ size_t SessionState::RollbackTo(const std::string& name) {
 
 void SessionState::DiscardAll() {
   portals.clear();
-  ResetAll();
+  now.local.clear();
+  now.parameters.clear();
   prepared.clear();
   now.channels.clear();
   now.temp_tables.clear();
+  now.owners.clear();
   sequence_values.clear();
   last_sequence.clear();
 }

@@ -18,6 +18,9 @@
 
 namespace pglynx::sim {
 
+// How the names of statements begin that the pooler prepares, of its own or under its own name.
+inline constexpr std::string_view kPoolerPrefix = "pglynx_";
+
 // A value of SQL as text; nothing: NULL.
 using SqlValue = std::optional<std::string>;
 
@@ -32,6 +35,7 @@ struct PreparedStatement {
   std::vector<uint32_t> types = {};  // OIDs of its parameters
   std::vector<Column> columns = {};  // of its result, as they were at Parse; empty: no rows
   uint64_t batch = 0;                // which Query or batch of its session made it
+  bool from_sql = false;             // by PREPARE
 };
 
 struct Portal {
@@ -62,9 +66,18 @@ class SessionState {
   void Set(const KnownParameter& parameter, std::string value);
   void SetLocal(const KnownParameter& parameter, std::string value);
   void Reset(const KnownParameter& parameter);
+  // But for those that survive it.
   void ResetAll();
   [[nodiscard]] std::string Value(const KnownParameter& parameter) const;
   [[nodiscard]] std::string StartupValue(const KnownParameter& parameter) const;
+  // By SET or its like, in this session or transaction.
+  [[nodiscard]] bool IsSet(const KnownParameter& parameter) const {
+    return now.local.contains(parameter.name) || now.parameters.contains(parameter.name);
+  }
+  // What this session knows by this name; nullptr: nothing.
+  [[nodiscard]] const KnownParameter* Find(std::string_view name) const;
+  // The same for SET and RESET, which make the parameters of applications known.
+  const KnownParameter* FindOrMake(std::string_view name);
 
   // --- transaction ---
   void BeginImplicit();
@@ -92,8 +105,9 @@ class SessionState {
     std::map<std::string_view, std::string> parameters;  // set in this session
     std::map<std::string_view, std::string> local;       // set in this transaction
     std::map<std::string, std::vector<SqlValue>> temp_tables;
-    std::set<std::string> channels;          // that it will hear once it commits
-    std::vector<std::string> notifications;  // of this transaction, sent at its commit
+    std::map<std::string, std::string> owners;  // of those that were made under another role
+    std::set<std::string> channels;             // that it will hear once it commits
+    std::vector<std::string> notifications;     // of this transaction, sent at its commit
   };
   Transactional now;
   std::set<std::string> heard_channels;               // as committed
@@ -114,7 +128,8 @@ class SessionState {
   void EndTransaction();
 
   std::map<std::string_view, std::string> startup_;
-  Transactional before_;  // at the beginning of the transaction
+  std::set<std::string_view> custom_;  // the parameters of applications that are known here
+  Transactional before_;               // at the beginning of the transaction
   std::vector<SavedLevel> savepoints_;
 };
 

@@ -69,11 +69,12 @@ TEST_CASE("two clients share one server in transaction mode") {
   RequireClean(sim);
 }
 
+// BEGIN alone takes no server: deferred_begin.
 TEST_CASE("an open transaction keeps its server") {
   Simulation sim(5, OnePool{.pool_size = 1});
   FakeClient& anna = sim.NewClient();
   FakeClient& ben = sim.NewClient();
-  anna.Query({Begin()});
+  anna.Query({Begin(), Echo()});
   REQUIRE(sim.Settle());
   ben.Query({Echo()});
   sim.RunFor(seconds(1));
@@ -88,7 +89,7 @@ TEST_CASE("who waits longer than query_wait_timeout is told so and may go on") {
   Simulation sim(6, OnePool{.pool_size = 1, .query_wait_timeout = seconds(2)});
   FakeClient& anna = sim.NewClient();
   FakeClient& ben = sim.NewClient({.tolerated = {"53300"}});
-  anna.Query({Begin()});
+  anna.Query({Begin(), Echo()});
   REQUIRE(sim.Settle());
   ben.Query({Echo()});
   REQUIRE(sim.Settle());
@@ -153,7 +154,7 @@ TEST_CASE("a client that waits for a server can be canceled") {
   Simulation sim(10, OnePool{.pool_size = 1});
   FakeClient& anna = sim.NewClient();
   FakeClient& ben = sim.NewClient();
-  anna.Query({Begin()});
+  anna.Query({Begin(), Echo()});
   REQUIRE(sim.Settle());
   ben.Query({Echo()});
   sim.RunFor(milliseconds(100));
@@ -205,7 +206,7 @@ TEST_CASE("prepared statements follow their client from server to server") {
   ben.Extended({EchoParameter().As("s")});
   REQUIRE(sim.Settle());
   for (int i = 0; i < 4; ++i) {
-    ben.Query({i % 2 == 0 ? Begin() : Commit()});
+    ben.Query({i % 2 == 0 ? Begin() : Commit(), Echo()});
     REQUIRE(sim.Settle());
     anna.Extended({EchoParameter().As("s").Again()});
     ben.Extended({EchoParameter().As("s").Again().Described()});
@@ -312,7 +313,7 @@ TEST_CASE("a client that waits may say goodbye behind its query") {
   Simulation sim(19, OnePool{.pool_size = 1});
   FakeClient& anna = sim.NewClient();
   FakeClient& ben = sim.NewClient();
-  anna.Query({Begin()});
+  anna.Query({Begin(), Echo()});
   REQUIRE(sim.Settle());
   ben.Query({Echo()});
   ben.Leave();

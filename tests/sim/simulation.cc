@@ -70,7 +70,15 @@ Simulation::Simulation(uint64_t seed, config::Config config, size_t server_count
   network_->pooler = kPooler;
   for (size_t i = 0; i < server_count; ++i) {
     servers_.push_back(std::make_unique<FakePostgres>(
-        FakePostgres::World{*loop_, *network_, random_, violations_}, ServerAddress(i)));
+        FakePostgres::World{*loop_, *network_, random_, violations_,
+                            [this](const Marker& marker, std::string_view parameter) {
+                              return Expected(marker, parameter);
+                            },
+                            [this](const Marker& marker) {
+                              const FakeClient* client = Find(marker.client);
+                              if (client != nullptr) client->Explain();
+                            }},
+        ServerAddress(i)));
     for (const config::Pool& pool : config.pools) {
       for (const config::PoolUser& user : pool.users) {
         servers_.back()->AddUser(user.username, {server_method, "secret"});
@@ -81,6 +89,19 @@ Simulation::Simulation(uint64_t seed, config::Config config, size_t server_count
       SimPooler::World{*loop_, *network_, random_, log_, violations_}, std::move(config));
   client_world_ =
       std::make_unique<ClientWorld>(ClientWorld{*loop_, *network_, random_, violations_, kPooler});
+}
+
+std::optional<std::string> Simulation::Expected(const Marker& marker,
+                                                std::string_view parameter) const {
+  const FakeClient* client = Find(marker.client);
+  return client != nullptr ? client->Expected(marker.number, parameter) : std::nullopt;
+}
+
+const FakeClient* Simulation::Find(uint32_t number) const {
+  const auto found = std::find_if(clients_.begin(), clients_.end(), [number](const auto& client) {
+    return client->number() == number;
+  });
+  return found != clients_.end() ? found->get() : nullptr;
 }
 
 Simulation::~Simulation() {

@@ -94,6 +94,12 @@ class Simulation {
   Dice& dice() { return dice_; }
 
  private:
+  [[nodiscard]] std::optional<std::string> Expected(const Marker& marker,
+                                                    std::string_view parameter) const;
+
+  // nullptr: it is forgotten already.
+  [[nodiscard]] const FakeClient* Find(uint32_t number) const;
+
   SeededRandom random_;
   Dice dice_;
   Violations violations_;

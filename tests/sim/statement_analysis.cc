@@ -18,6 +18,7 @@ constexpr std::array kFunctions = {
     Function{"pg_sleep", 1, kVoidOid},
     Function{"repeat", 2, kTextOid},
     Function{"current_setting", 1, kTextOid},
+    Function{"current_setting", 2, kTextOid},
     Function{"set_config", 3, kTextOid},
     Function{"pg_advisory_lock", 1, kVoidOid},
     Function{"pg_advisory_xact_lock", 1, kVoidOid},
@@ -28,6 +29,11 @@ constexpr std::array kFunctions = {
     Function{"nextval", 1, kInt8Oid, true},
     Function{"currval", 1, kInt8Oid, true},
     Function{"lastval", 0, kInt8Oid},
+    Function{"hidden_lock", 1, kVoidOid},
+    Function{"hidden_temp", 0, kVoidOid},
+    Function{"hidden_listen", 1, kVoidOid},
+    Function{"hidden_set", 2, kVoidOid},
+    Function{"hidden_nothing", 0, kVoidOid},
 };
 
 const Function* FindFunction(const SelectItem& item) {
@@ -48,15 +54,14 @@ SqlError NoRelation(std::string_view name) {
   return {"42P01", "relation \"" + std::string(name) + "\" does not exist"};
 }
 
-bool HasTable(const SessionState& state, const std::string& name) {
-  return name == kSharedTable || state.now.temp_tables.contains(name);
-}
-
-std::optional<SqlError> AnalyzeCall(const SelectItem& item) {
+std::optional<SqlError> AnalyzeCall(const SelectItem& item, const SessionState& state) {
   const Function* function = FindFunction(item);
-  if (function == nullptr) return SqlError{"42883", "function " + item.text};
+  const bool hidden = item.text.starts_with("hidden_") && !SeesPublic(state);
+  if (function == nullptr || hidden) return SqlError{"42883", "function " + item.text};
   // The name is a constant of the type regclass, so it is looked up here.
-  if (function->of_sequence && !IsSequence(item.arguments[0])) return NoRelation(item.arguments[0]);
+  if (function->of_sequence && (!IsSequence(item.arguments[0]) || !SeesPublic(state))) {
+    return NoRelation(item.arguments[0]);
+  }
   return std::nullopt;
 }
 
@@ -78,12 +83,12 @@ std::optional<SqlError> AnalyzeTypes(const std::vector<uint32_t>& types) {
                                std::to_string(open - types.begin() + 1)};
 }
 
-std::optional<SqlError> AnalyzeItems(const MiniStatement& statement, ParameterUse use,
-                                     std::vector<uint32_t>& types) {
+std::optional<SqlError> AnalyzeItems(const MiniStatement& statement, const SessionState& state,
+                                     ParameterUse use, std::vector<uint32_t>& types) {
   for (const SelectItem& item : statement.items) {
     std::optional<SqlError> error;
     if (item.kind == SelectItem::Kind::kCall) {
-      error = AnalyzeCall(item);
+      error = AnalyzeCall(item, state);
     } else if (item.kind == SelectItem::Kind::kParameter) {
       error = AnalyzeParameter(item, use, types);
     } else if (item.kind == SelectItem::Kind::kColumn &&
@@ -97,13 +102,23 @@ std::optional<SqlError> AnalyzeItems(const MiniStatement& statement, ParameterUs
 
 }  // namespace
 
+bool SeesPublic(const SessionState& state) {
+  const auto names = SplitNames(state.Value(*FindParameter("search_path")));
+  return names.has_value() && std::find(names->begin(), names->end(), "public") != names->end();
+}
+
+bool SeesTable(const SessionState& state, const std::string& name) {
+  return state.now.temp_tables.contains(name) || (name == kSharedTable && SeesPublic(state));
+}
+
 bool IsSequence(std::string_view name) {
   return name == "sq0" || name == "sq1";
 }
 
 bool IsLockCall(const SelectItem& item) {
   return item.kind == SelectItem::Kind::kCall && item.arguments.size() == 1 &&
-         (item.text == "pg_advisory_lock" || item.text == "pg_advisory_xact_lock");
+         (item.text == "pg_advisory_lock" || item.text == "pg_advisory_xact_lock" ||
+          item.text == "hidden_lock");
 }
 
 bool IsTransactionLock(const SelectItem& item) {
@@ -114,16 +129,16 @@ std::optional<SqlError> Analyze(const MiniStatement& statement, const SessionSta
                                 ParameterUse use, std::vector<uint32_t>& types) {
   switch (statement.kind) {
     case StatementKind::kShow:
-      if (FindParameter(statement.name) != nullptr) return std::nullopt;
+      if (state.Find(statement.name) != nullptr) return std::nullopt;
       return SqlError{"42704", "unrecognized configuration parameter \"" + statement.name + "\""};
     case StatementKind::kInsert:
-      if (!HasTable(state, statement.name)) return NoRelation(statement.name);
-      return AnalyzeItems(statement, use, types);
+      if (!SeesTable(state, statement.name)) return NoRelation(statement.name);
+      return AnalyzeItems(statement, state, use, types);
     case StatementKind::kSelect:
-      if (!statement.table.empty() && !HasTable(state, statement.table)) {
+      if (!statement.table.empty() && !SeesTable(state, statement.table)) {
         return NoRelation(statement.table);
       }
-      return AnalyzeItems(statement, use, types);
+      return AnalyzeItems(statement, state, use, types);
     default:  // utility statements look at their names when they run
       return AnalyzeTypes(types);
   }
@@ -142,7 +157,7 @@ std::vector<Column> ResultColumns(const MiniStatement& statement, const SessionS
                                   const std::vector<uint32_t>& types) {
   std::vector<Column> columns;
   if (statement.kind == StatementKind::kShow) {
-    const KnownParameter* known = FindParameter(statement.name);
+    const KnownParameter* known = state.Find(statement.name);
     if (known != nullptr) columns.push_back({.name = std::string(known->name), .type = kTextOid});
   } else if (statement.kind == StatementKind::kExecute) {
     const auto found = state.prepared.find(statement.name);
@@ -157,6 +172,11 @@ std::vector<Column> ResultColumns(const MiniStatement& statement, const SessionS
         const Function* function = FindFunction(item);
         column.name = item.text;
         if (function != nullptr) column.type = function->result;
+      } else if (item.kind == SelectItem::Kind::kHeld) {
+        column.name = "exists";
+        column.type = kBoolOid;
+      } else if (item.kind == SelectItem::Kind::kOwnSetting) {
+        column.name = "case";
       } else if (item.kind == SelectItem::Kind::kColumn) {
         column.name = item.text;
         column.of_table = true;

@@ -30,6 +30,10 @@ inline constexpr uint32_t kVoidOid = 2278;
 // The one table that is not temporary. Only its owner, who is not a client, may drop it, and
 // the fake does not keep its rows.
 inline constexpr std::string_view kSharedTable = "log";
+// Whether search_path leads to what is not temporary: the table, the sequences and the functions
+// that are not of the server itself.
+bool SeesPublic(const SessionState& state);
+bool SeesTable(const SessionState& state, const std::string& name);
 // Sequences that every session sees: sq0 and sq1.
 bool IsSequence(std::string_view name);
 

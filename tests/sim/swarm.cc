@@ -100,9 +100,12 @@ class Swarm {
     result_.topology = fmt::format("profile {}, {} pools, {} servers", profile_, pools, servers);
     for (const config::Pool& pool : config.pools) {
       result_.topology += fmt::format(
-          ", {}: {} servers, {} mode, {} statements", pool.name, pool.users[0].pool_size,
+          ", {}: {} servers, {} mode, {} statements, {} pins, policies {} and {}, BEGIN {}",
+          pool.name, pool.users[0].pool_size,
           pool.mode == config::PoolMode::kSession ? "session" : "transaction",
-          pool.prepared_statements_cache_size);
+          pool.prepared_statements_cache_size, pool.max_pinned,
+          static_cast<int>(pool.on_session_state), static_cast<int>(pool.on_hidden_state),
+          pool.deferred_begin ? "deferred" : "at once");
       databases_.push_back(pool.name);
     }
     clients_max_ = static_cast<size_t>(setup_.Between(5, 40));
@@ -125,10 +128,31 @@ class Swarm {
     pool.connect_timeout = milliseconds(setup_.Between(500, 5000));
     config::Pool made = MakePool(fmt::format("db{}", index), pool, server);
     made.prepared_statements_cache_size = kCacheSizes[setup_.Below(kCacheSizes.size())];
+    made.deferred_begin = setup_.Chance(0.8);
+    made.max_pinned =
+        setup_.Chance(0.5) ? 0 : static_cast<uint32_t>(setup_.Between(1, pool.pool_size));
+    made.on_session_state = SomePolicy<config::SessionStatePolicy>();
+    made.on_hidden_state = SomePolicy<config::HiddenStatePolicy>();
     if (setup_.Chance(0.2)) made.connect_query = "SELECT 'connect_query'";
     if (setup_.Chance(0.3)) made.users[0].server_lifetime = seconds(setup_.Between(1, 20));
     if (setup_.Chance(0.3)) made.users[0].idle_timeout = seconds(setup_.Between(1, 5));
     return made;
+  }
+
+  // Most often the first one, which is the default.
+  template <typename Policy>
+  Policy SomePolicy() {
+    return static_cast<Policy>(setup_.Chance(0.8) ? 0 : setup_.Between(1, 2));
+  }
+
+  // What functions do unseen is as Postgres does it: no policy loses it.
+  [[nodiscard]] bool KeepsHiddenState(const std::string& database) const {
+    const auto pool =
+        std::find_if(config_.pools.begin(), config_.pools.end(),
+                     [&database](const config::Pool& each) { return each.name == database; });
+    return pool->mode == config::PoolMode::kSession ||
+           (pool->on_session_state != config::SessionStatePolicy::kError &&
+            pool->on_hidden_state == config::HiddenStatePolicy::kProbe);
   }
 
   // A probability that is often none, else spread over the magnitudes up to `most`.
@@ -174,6 +198,8 @@ class Swarm {
     habits_.transaction = 0.1 + Some(0.4);
     habits_.settings = Some(0.5);
     habits_.session_state = Some(0.1);
+    habits_.hidden = Some(0.1);
+    habits_.sql_names = Some(0.3);
     habits_.copy = Some(0.3);
     habits_.error = Some(0.2);
     habits_.discard = Some(0.05);
@@ -213,6 +239,9 @@ class Swarm {
       user.connect_timeout = milliseconds(dice.Between(500, 5000));
       user.idle_timeout = seconds(dice.Between(1, 60));
       user.server_lifetime = seconds(dice.Between(1, 60));
+      pool.max_pinned =
+          dice.Chance(0.5) ? 0 : static_cast<uint32_t>(dice.Between(1, user.pool_size));
+      pool.deferred_begin = dice.Chance(0.8);
       pool.prepared_statements_cache_size = kCacheSizes[dice.Below(kCacheSizes.size())];
       // Replaces the servers.
       if (dice.Chance(0.2)) pool.connect_query = dice.Chance(0.5) ? "SELECT 'reloaded'" : "";
@@ -236,6 +265,11 @@ class Swarm {
     if (sim_->pooler().config().general.max_client_statements < 10) {
       options.tolerated.insert("53400");  // max_client_statements
     }
+    for (const config::Pool& pool : config_.pools) {
+      const bool refuses = pool.on_session_state == config::SessionStatePolicy::kError;
+      if (pool.name == options.database && refuses) options.tolerated.insert("0A000");
+    }
+    const bool hides = KeepsHiddenState(options.database);
     if (sim_->dice().Chance(0.3)) {
       options.settings.push_back({"application_name", fmt::format("bot{}", result_.clients % 5)});
     }
@@ -247,7 +281,7 @@ class Swarm {
     }
     ++result_.clients;
     FakeClient& client = sim_->NewClient(std::move(options));
-    bots_.push_back(std::make_unique<Bot>(sim_->loop(), sim_->dice(), habits_, client));
+    bots_.push_back(std::make_unique<Bot>(sim_->loop(), sim_->dice(), habits_, client, hides));
   }
 
   void TolerateLimits(ClientOptions& options) {

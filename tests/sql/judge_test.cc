@@ -138,11 +138,20 @@ TEST_CASE("Judge reads several lines and other settings as the server does") {
       {"SELECT 'a\\'', f(1), ''", "function", StringSyntax::kBackslash},
       {"SELECT 'a\\\\', f(1)", "function", StringSyntax::kBackslash},
       {"SELECT $$\n$$, f(1)", "function"},
-      {"SET search_path = 'pg_'\n'temp'", "unjudged"},
-      {"SET application_name = 'a\\b'", "unjudged", StringSyntax::kBackslash},
-      {"SET search_path = $$pg_temp$$", "temporary"},
+      {"SET search_path = 'pg_'\n'temp'", "unjudged sets"},
+      {"SET application_name = 'a\\b'", "unjudged sets", StringSyntax::kBackslash},
+      {"SET search_path = $$pg_temp$$", "temporary sets"},
       {"SELECT 1;\nSELECT 2;\n", "none"},
       {"SELECT\n\tlower\n(\n'a'\n)", "none"},
+      {"SELECT set_config('app.\na', 'b', true)", "sets_local"},
+      {"SELECT set_config('search_'\n'path', 'a', true)", "sets_local"},
+      {"SELECT set_config('search_'\n'path', $1, true)", "unjudged sets_local"},
+      {"SELECT set_config('search_path', 'pg_'\n'temp', true)", "unjudged sets_local"},
+      {"SELECT set_config('search_path', 'a\\b', true)", "sets_local"},
+      {"SELECT set_config('search_path', 'a\\b', true)", "unjudged sets_local",
+       StringSyntax::kBackslash},
+      {"SELECT set_config('a', $1, 'true')", "sets_local", StringSyntax::kBackslash},
+      {"SELECT set_config('a', $1, 'tr'\n'ue')", "set sets"},
       {"SELECT \xd1\x84(1)", "function"},
       {"SELECT a FROM \xd1\x84 \xd1\x8f(b)", "none"},
   };
@@ -155,11 +164,11 @@ TEST_CASE("Judge reads several lines and other settings as the server does") {
 TEST_CASE("Judge asks for names that fit and never for the user") {
   const std::string a63(63, 'a');
   const std::string a64(64, 'a');
-  CHECK(Verdict("SET " + a63 + "." + a63 + " = 1") == "none");
-  CHECK(Verdict("SET " + a63 + "." + a63 + ".a = 1") == "set");
-  CHECK(Verdict("SET " + a64 + " = 1") == "set");
-  CHECK(Verdict("SET role = a") == "set");
-  CHECK(Verdict("SET \"session_authorization\" = a") == "set");
+  CHECK(Verdict("SET " + a63 + "." + a63 + " = 1") == "sets");
+  CHECK(Verdict("SET " + a63 + "." + a63 + ".a = 1") == "set sets");
+  CHECK(Verdict("SET " + a64 + " = 1") == "set sets");
+  CHECK(Verdict("SET role = a") == "set sets");
+  CHECK(Verdict("SET \"session_authorization\" = a") == "set sets");
   CHECK(Verdict("SELECT " + a64 + "(1)") == "function");
   CHECK(Verdict("SELECT \"" + a64 + "\"(1)") == "function");
   CHECK(Verdict("SELECT " + a64 + ".lower(1)") == "function");
@@ -186,8 +195,9 @@ TEST_CASE("Judge reads long texts") {
   for (int i = 0; i < 100000; ++i) text += "(1, 'it''s (f(1))'), ";
   CHECK(Verdict(text) == "touches_sequences");
   CHECK(Verdict(text + "(f(1), 2)") == "function touches_sequences");
-  for (const char* part : {"operator(", "a.", "INTO TEMP ", "'a'\n", "EXPLAIN ", "SET SESSION ",
-                           "$a", "/*", "E'\\", "ON CONFLICT ", "PREPARE TRANSACTION "}) {
+  for (const char* part :
+       {"operator(", "a.", "INTO TEMP ", "'a'\n", "EXPLAIN ", "SET SESSION ", "$a", "/*", "E'\\",
+        "ON CONFLICT ", "PREPARE TRANSACTION ", "set_config(", "set_config(1,2,"}) {
     std::string repeated = "SELECT ";
     for (int i = 0; i < 100000; ++i) repeated += part;
     JudgeText(repeated);
@@ -218,7 +228,7 @@ TEST_CASE("Judge survives every string up to five nasty bytes") {
       const std::string_view view(text.data(), text.size());
       const StateEffects effects = JudgeText(view);
       // None of these bytes begins a command, but a parenthesis begins a query.
-      const bool is_clean = !effects.Pins();
+      const bool is_clean = !effects.MayLeaveState();
       if (is_clean && HasBrokenToken(view)) FAIL(std::string(view));
       size_t place = 0;
       while (place < length && ++digits[place] == alphabet.size()) digits[place++] = 0;
@@ -251,45 +261,55 @@ TEST_CASE("Judge finds a call among random words") {
     text += leads[random.Next64() % std::size(leads)];
     text += "set_config('a', 'b', false) ";
     add_pieces(text);
-    if (!JudgeText(text).Has(StateEffect::kFunction)) FAIL(text);
+    if (!JudgeText(text).Has(StateEffect::kSetsUntracked)) FAIL(text);
   }
 }
 
 TEST_CASE("PinReason names the first reason to pin") {
   StateEffects effects;
   CHECK(effects.empty());
-  CHECK_FALSE(effects.Pins());
+  CHECK_FALSE(effects.MayLeaveState());
   CHECK(PinReason(effects).empty());
   CHECK(Describe(effects) == "none");
   for (const StateEffect effect :
        {StateEffect::kReset, StateEffect::kDiscard, StateEffect::kDeallocate,
         StateEffect::kDeallocateAll, StateEffect::kTouchesSequences, StateEffect::kReadsSequences,
-        StateEffect::kExecute, StateEffect::kCopy}) {
+        StateEffect::kExecute, StateEffect::kCopy, StateEffect::kSets, StateEffect::kReleases,
+        StateEffect::kBegins, StateEffect::kEnds, StateEffect::kDiscardsPlans,
+        StateEffect::kSetsLocal}) {
+    CHECK_FALSE(effects.Has(effect));
     effects.Add(effect);
     CHECK(effects.Has(effect));
   }
-  CHECK_FALSE(effects.Pins());
+  CHECK_FALSE(effects.MayLeaveState());
   CHECK(PinReason(effects).empty());
   CHECK(Describe(effects) ==
-        "reset discard deallocate deallocate_all touches_sequences reads_sequences execute copy");
+        "reset discard deallocate deallocate_all touches_sequences reads_sequences execute copy "
+        "sets releases begins ends discards_plans sets_local");
 
   const struct {
     StateEffect effect;
     const char* reason;
   } reasons[] = {
-      {StateEffect::kUnjudged, "unjudged"},   {StateEffect::kFunction, "function"},
-      {StateEffect::kCall, "call"},           {StateEffect::kDo, "do"},
-      {StateEffect::kTemporary, "temporary"}, {StateEffect::kLoad, "load"},
-      {StateEffect::kCursor, "cursor"},       {StateEffect::kListen, "listen"},
-      {StateEffect::kPrepare, "prepare"},     {StateEffect::kSetUntracked, "set"},
+      {StateEffect::kUnjudged, "unjudged"},
+      {StateEffect::kFunction, "function"},
+      {StateEffect::kCall, "call"},
+      {StateEffect::kDo, "do"},
+      {StateEffect::kAdvisoryLock, "advisory_lock"},
+      {StateEffect::kTemporary, "temporary"},
+      {StateEffect::kLoad, "load"},
+      {StateEffect::kCursor, "cursor"},
+      {StateEffect::kListen, "listen"},
+      {StateEffect::kPrepare, "prepare"},
+      {StateEffect::kSetsUntracked, "set"},
   };
   for (const auto& reason : reasons) {
     StateEffects alone;
     alone.Add(reason.effect);
-    CHECK(alone.Pins());
+    CHECK(alone.MayLeaveState());
     CHECK(PinReason(alone) == reason.reason);
     effects.Add(alone);
-    CHECK(effects.Pins());
+    CHECK(effects.MayLeaveState());
     CHECK(PinReason(effects) == reason.reason);  // each is stronger than those before it
   }
   CHECK_FALSE(effects.Has(StateEffect::kNone));

@@ -32,6 +32,7 @@ class FakeServer final : public pool::PooledServer {
   void Close() override;
   [[nodiscard]] bool HasCancelInFlight() const override { return cancels_in_flight > 0; }
   [[nodiscard]] std::string Peer() const override { return "fake:1"; }
+  [[nodiscard]] uint32_t pid() const override { return 1; }
   void FillRow(pool::ConnectionRow&) const override {}
 
   // What the network would do.

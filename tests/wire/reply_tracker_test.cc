@@ -272,9 +272,37 @@ TEST_CASE("ReplyTracker doubts what it cannot know of a COPY") {
       {"a query sent ahead of it",
        {To(Request::kQuery), To(Request::kQuery), From('G')},
        End::kDoubtful},
-      {"Sync ignored, then an error",
-       {To(Request::kExecute), To(Request::kSync), From('G'), From('E')},
+      {"Sync ignored, then an error, with more sent behind",
+       {To(Request::kExecute), To(Request::kSync), From('G'), To(Request::kCopyEnd),
+        To(Request::kSync), To(Request::kQuery), From('E')},
        End::kDoubtful},
+      {"messages behind the error, and the Sync was read",
+       {To(Request::kExecute), To(Request::kSync), From('G'), From('E'), To(Request::kBind),
+        Ready()},
+       End::kDoubtful},
+  });
+}
+
+// A COPY that fails may have swallowed the Sync that was sent ahead of its data, or not.
+TEST_CASE("ReplyTracker finds out whether a failed COPY has swallowed a Sync") {
+  const std::vector<Step> failed = {To(Request::kExecute), To(Request::kSync), From('G'),
+                                    From('E')};
+  const auto then = [&failed](const std::vector<Step>& more) {
+    std::vector<Step> steps = failed;
+    steps.insert(steps.end(), more.begin(), more.end());
+    return steps;
+  };
+  const Step marker = To(Request::kHiddenMarker);
+  const std::vector<Step> marked = {From('3', kSwallow), Ready('I', kSwallow)};
+  Check({
+      {"nothing more", failed, End::kOwes},
+      {"it was read", then({Ready()}), End::kIdle},
+      {"swallowed", then({To(Request::kSync), Ready(), marker, marked[0], marked[1]}), End::kIdle},
+      {"read, and answered behind the second",
+       then({To(Request::kSync), Ready(), Ready(), marker, marked[0], marked[1]}), End::kIdle},
+      {"read, and answered behind the marker",
+       then({To(Request::kSync), Ready(), marker, Ready(), marked[0], marked[1]}), End::kIdle},
+      {"not known before the marker", then({To(Request::kSync), Ready()}), End::kOwes},
   });
 }
 

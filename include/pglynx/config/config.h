@@ -31,6 +31,8 @@ struct Secret {
 };
 
 enum class PoolMode : uint8_t { kSession, kTransaction };
+enum class SessionStatePolicy : uint8_t { kPin, kError, kWarn };
+enum class HiddenStatePolicy : uint8_t { kProbe, kReset, kTrust };
 enum class AuthMethod : uint8_t { kScramSha256, kMd5, kTrust };
 enum class LogLevel : uint8_t { kError, kWarn, kInfo, kDebug };
 enum class LogFormat : uint8_t { kText, kJson, kLogfmt };
@@ -155,6 +157,18 @@ struct Pool {
   PoolMode mode = PoolMode::kTransaction;  // Default of its users. "transaction".
   // Statements remembered per server connection; 0 = off. 200; live.
   uint32_t prepared_statements_cache_size = 200;
+  // These four are of transaction mode; users in session mode are not concerned.
+  // A bare BEGIN is answered here and goes to a server with what follows it. true; live.
+  bool deferred_begin = true;
+  // What is done about state that stays in a server's session: the client keeps its server, is
+  // refused (0A000), or keeps it and is named in the log. "pin"; live.
+  SessionStatePolicy on_session_state = SessionStatePolicy::kPin;
+  // What is done about what a statement may have left unseen: a probe asks for it, the server is
+  // reset, nothing. "probe"; live.
+  HiddenStatePolicy on_hidden_state = HiddenStatePolicy::kProbe;
+  // Clients of one user that may keep a server at once; at most its pool_size, 0 = pool_size - 1,
+  // at least 1. 0; live.
+  uint32_t max_pinned = 0;
   uint32_t max_client_conn = 0;     // Clients of all its users together; 0 = no limit. 0; live.
   uint32_t max_db_connections = 0;  // As in General; live.
   std::string connect_query;        // Run once on each new server. None; replaces the servers.

@@ -31,6 +31,8 @@ std::string_view Masked(const Secret& secret);
 
 // Static strings.
 std::string_view Name(PoolMode mode);
+std::string_view Name(SessionStatePolicy policy);
+std::string_view Name(HiddenStatePolicy policy);
 std::string_view Name(AuthMethod method);
 std::string_view Name(LogLevel level);
 std::string_view Name(LogFormat format);

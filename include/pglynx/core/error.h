@@ -51,6 +51,9 @@ enum class ErrorCode : uint8_t {
 struct Error {
   ErrorCode code;
   std::string detail;
+  std::string hint = {};  // what to do about it; usually empty
+  // Postgres's own for an error that is said in its place: drivers look at it. nullptr: ours.
+  const char* routine = nullptr;
 };
 
 }  // namespace pglynx

@@ -1,7 +1,7 @@
 #pragma once
 
 // What is counted. Plain integers of one loop, added up when somebody asks. The names are
-// those of PgBouncer's SHOW STATS: a column is a field.
+// those of PgBouncer's SHOW STATS: a column is a field; the last two are our own.
 
 #include <cstdint>
 
@@ -21,6 +21,8 @@ struct PoolStats {
   uint64_t server_parse_count = 0;       // named Parse sent to servers
   uint64_t bind_count = 0;               // Bind of named statements
   uint64_t client_login_count = 0;
+  uint64_t pin_count = 0;    // times a client was pinned
+  uint64_t probe_count = 0;  // probes for hidden state
 
   PoolStats& operator+=(const PoolStats& other) {
     server_assignment_count += other.server_assignment_count;
@@ -35,6 +37,8 @@ struct PoolStats {
     server_parse_count += other.server_parse_count;
     bind_count += other.bind_count;
     client_login_count += other.client_login_count;
+    pin_count += other.pin_count;
+    probe_count += other.probe_count;
     return *this;
   }
 };

@@ -104,18 +104,31 @@ inline constexpr std::string_view kInHotStandby = "in_hot_standby";
 // Reported by the server but not settable, so never part of a set.
 bool IsFixedParameter(std::string_view name);
 
+// Parameters with rules of their own. "role" is "none" where none is set (SET ROLE in the manual).
+// is_superuser follows from the other two and is reported.
+inline constexpr std::string_view kRole = "role";
+inline constexpr std::string_view kSessionUser = "session_authorization";
+inline constexpr std::string_view kIsSuperuser = "is_superuser";
+
 // ASCII lower case.
 std::string LowerCase(std::string_view name);
 
-// Appends the Query messages that take a server from `actual` to `wanted`: none where
-// nothing differs, else one or two (client_encoding and standard_conforming_strings go
-// first, in a message of their own, so that the values behind them are read by known
-// rules). Returns how many. A name that `wanted` lacks is RESET.
-int AppendParameterChanges(std::string& out, const ParameterSet& actual,
-                           const ParameterSet& wanted);
+// What a server's settings are.
+struct ServerSettings {
+  const ParameterSet& actual;
+  const ParameterSet& defaults;  // those that it reported at its login
+  // Something may have changed settings unseen: only RESET ALL brings them back.
+  bool unknown = false;
+};
 
-// A value that no server reports: the parameter's state is unknown and must be set again.
-inline constexpr std::string_view kUnknownValue = "\x01?";
+// Appends the Query messages that take a server to `wanted`: none where nothing differs, else one
+// or two (client_encoding and standard_conforming_strings go first, in a message of their own, so
+// that the values behind them are read by known rules). Returns how many. A name that `wanted`
+// lacks, or wants at the server's default, is RESET, so that it follows a later change of that.
+// The role and the session's user are taken back before anything else and set behind it, since
+// they decide who may set what.
+int AppendParameterChanges(std::string& out, const ServerSettings& server,
+                           const ParameterSet& wanted);
 
 // A statement that sets one parameter, for the session or (kLocal) for the transaction,
 // without a semicolon. `value` is as SHOW prints it.

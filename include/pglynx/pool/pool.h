@@ -83,6 +83,18 @@ class Waiter : public ListNode<Waiter> {
   Untold untold;
 };
 
+// A client whose statement would pin it to its server, while as many as may be are pinned.
+// Destroying it leaves the line.
+class PinWaiter : public ListNode<PinWaiter> {
+ public:
+  virtual ~PinWaiter() = default;
+  // It is in line no more and has a pin, as from TakePin(). Called at the end of a turn.
+  virtual void OnPinFree() = 0;
+  virtual void OnPinRefused(const Error& error) = 0;
+
+  TimePoint waits_for_pin_since{};
+};
+
 // Makes server connections for a pool; implemented by backend.
 class ServerLauncher {
  public:
@@ -95,6 +107,20 @@ class ServerLauncher {
 struct Welcome {
   std::vector<Parameter> fixed;  // server_version and others that nobody can set
   ParameterRef defaults;         // the reported parameters that can be set
+};
+
+// In transaction mode, of a statement whose effect stays in the session of its server.
+enum class SessionStatePolicy : uint8_t {
+  kPin,    // the client keeps its server
+  kError,  // statements that would leave such state are refused: 0A000
+  kWarn,   // as kPin, and a line in the log
+};
+
+// In transaction mode, of what a statement may have left in its server unseen.
+enum class HiddenStatePolicy : uint8_t {
+  kProbe,  // a probe behind the statement says what it left
+  kReset,  // DISCARD ALL before another client gets the server: what was left is lost
+  kTrust,  // nothing is asked
 };
 
 // The pool's name and its limits; see config::PoolUser for the meaning of each. Where its
@@ -116,6 +142,10 @@ struct PoolSettings {
   uint32_t max_user_clients = 0;
   uint32_t max_db_clients = 0;
   uint32_t prepared_statements_cache_size = 200;
+  bool deferred_begin = true;
+  SessionStatePolicy on_session_state = SessionStatePolicy::kPin;
+  HiddenStatePolicy on_hidden_state = HiddenStatePolicy::kProbe;
+  uint32_t max_pinned = 1;  // never 0
   Duration query_wait_timeout{};
   Duration query_wait_notify{};
   // Of its clients; see config::General.
@@ -133,7 +163,8 @@ struct PoolSettings {
 
 // What all pools of a database share.
 struct DatabaseCount {
-  uint32_t clients = 0;  // logged in
+  uint32_t clients = 0;    // logged in
+  uint64_t ddl_count = 0;  // definitions changed by their clients
 };
 
 // Counts kept by the loop for all pools together.
@@ -164,6 +195,10 @@ class Pool {
   // be had.
   [[nodiscard]] Outcome Acquire(Waiter& waiter);
 
+  // The server of this number, if it is free and nobody has had it since it was given to this
+  // client; else no lease.
+  [[nodiscard]] Lease AcquireAgain(uint64_t server_id, uint64_t client_id);
+
   // Called by Lease.
   void Release(PooledServer& server);
 
@@ -184,6 +219,15 @@ class Pool {
   // Fails every waiter with `error` and closes every free server; the rest closes at its
   // release.
   void Shutdown(const Error& error);
+
+  // --- pins: clients that keep their server between transactions, and those that may be about to
+  // False: max_pinned of them have one. Whoever has one returns it.
+  [[nodiscard]] bool TakePin();
+  void ReturnPin();
+  [[nodiscard]] bool PinsTaken() const { return pinned_ >= settings_.max_pinned; }
+  // OnPinFree, or OnPinRefused after query_wait_timeout. First come, first served.
+  void WaitForPin(PinWaiter& waiter);
+  [[nodiscard]] Error PinRefusal() const;
 
   // --- the console ---
   // Gives no server to anybody; each is closed when it is free. Clients wait meanwhile.
@@ -209,6 +253,8 @@ class Pool {
   // A server has reported in_hot_standby anew: it was promoted. Clients that log in from now on
   // are told so; the others by their sessions, which compare.
   void LearnStandby(std::string_view value);
+  // A server has reported another default of a parameter (a reload of its configuration).
+  void LearnDefault(std::string_view name, std::string_view value);
   // What the servers last reported; false where they do not (before PostgreSQL 14).
   [[nodiscard]] bool in_hot_standby() const { return in_hot_standby_; }
   metrics::PoolStats& stats() { return stats_; }
@@ -230,8 +276,18 @@ class Pool {
   // SCRAM keys toward the server that a client's login revealed (its secret is a verifier).
   std::string scram_client_key;
   std::string scram_server_key;
-  // Sequence values matter to this pool: some client has asked for currval or lastval.
-  bool reads_sequences = false;
+  // Servers change hands without sequence values. That costs a query of its own for each client
+  // that changes a sequence, so a pool whose clients have done without currval and lastval for
+  // kSequencePatience such hand-overs believes that nobody will ask; until somebody does.
+  static constexpr uint32_t kSequencePatience = 1000;
+  bool reads_sequences = true;
+  void NoteSequencesRead() {
+    reads_sequences = true;
+    sequence_patience_ = 0;
+  }
+  void NoteSequencesDiscarded() {
+    if (sequence_patience_ > 0 && --sequence_patience_ == 0) reads_sequences = false;
+  }
   uint32_t clients = 0;   // logged in
   bool disabled = false;  // DISABLE: no new clients
   // A client more would be too many: the error that says so, else nullopt.
@@ -268,6 +324,8 @@ class Pool {
   [[nodiscard]] std::string WhyNoServer() const;
   void OnWaitDeadline();
   void ArmWaitTimer();
+  void ServePinWaiters();
+  void OnPinDeadline();
   void TellWaiters(TimePoint now);
   [[nodiscard]] size_t MinServers() const;
   // Closes an old server, but not before there is another where there is room for both.
@@ -287,7 +345,7 @@ class Pool {
   IntrusiveList<Waiter> waiters_;     // front: waits longest
   uint32_t logins_ = 0;
   std::optional<Welcome> welcome_;
-  StatementCache statements_;
+  StatementCache statements_{world_.database.ddl_count};
   metrics::PoolStats stats_;
   std::unordered_map<std::string, Parameter> canonical_;
   std::optional<Error> last_failure_;  // of the last login, until one succeeds
@@ -297,6 +355,9 @@ class Pool {
   bool in_hot_standby_ = false;
   bool stopping_ = false;
   bool paused_ = false;
+  uint32_t pinned_ = 0;                             // pins taken
+  uint32_t sequence_patience_ = kSequencePatience;  // 0: it is decided
+  IntrusiveList<PinWaiter> pin_waiters_;
   Share share_;
   IntrusiveList<Waiter::Untold> untold_;  // front: waits longest
   // How fast the line moves: a mean of the times between servers given to waiters.
@@ -304,6 +365,8 @@ class Pool {
   Duration pace_{};
   uint32_t moves_ = 0;  // since the line was empty
   Task serve_ = MemberTask<&Pool::ServeWaiters>(this);
+  Task serve_pins_ = MemberTask<&Pool::ServePinWaiters>(this);
+  Timer pin_timer_ = MemberTimer<&Pool::OnPinDeadline>(this);
   Timer wait_timer_ = MemberTimer<&Pool::OnWaitDeadline>(this);
   Timer retry_timer_ = MemberTimer<&Pool::LaunchServers>(this);
   Timer maintenance_ = MemberTimer<&Pool::OnMaintenance>(this);

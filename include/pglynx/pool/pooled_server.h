@@ -6,6 +6,7 @@
 //
 // Owner: its Pool. A session reaches it through a Lease and never keeps a pointer beyond it.
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -13,6 +14,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "pglynx/core/buffer.h"
 #include "pglynx/core/error.h"
@@ -42,6 +44,52 @@ class ServerUser {
   virtual void OnServerClosed(const Error& cause) = 0;
 };
 
+// Which prepared statement each request under way is about, for what its reply means. Keeps its
+// memory; bounded by wire::ReplyTracker::kOutstandingMax.
+class StatementUses {
+ public:
+  struct Use {
+    uint64_t request = 0;
+    uint64_t statement = 0;  // its id; 0: the server is to say that there is none, or one too many
+    bool told = false;       // some client knows its result
+    uint8_t name_bytes = 0;
+    char name_text[63];  // the client's name, as much of it as counts in Postgres
+    [[nodiscard]] std::string_view name() const { return {name_text, name_bytes}; }
+  };
+  void Clear() { count_ = 0; }
+  void Add(uint64_t request, const Statement* statement, std::string_view name) {
+    Use& use = Next(request);
+    use.statement = statement != nullptr ? statement->id : 0;
+    use.told = statement != nullptr && statement->result != 0;
+    use.name_bytes = static_cast<uint8_t>(std::min(name.size(), sizeof use.name_text));
+    name.copy(use.name_text, use.name_bytes);
+  }
+  // The same statement as the last one's. Precondition: last() != nullptr.
+  void AddAgain(uint64_t request) {
+    Next(request);
+    uses_[count_ - 1] = uses_[count_ - 2];
+    uses_[count_ - 1].request = request;
+  }
+  // nullptr: it is about none.
+  [[nodiscard]] const Use* Find(uint64_t request) const {
+    for (size_t i = count_; i > 0; --i) {
+      if (uses_[i - 1].request == request) return &uses_[i - 1];
+    }
+    return nullptr;
+  }
+  [[nodiscard]] const Use* last() const { return count_ > 0 ? &uses_[count_ - 1] : nullptr; }
+
+ private:
+  Use& Next(uint64_t request) {
+    if (count_ == uses_.size()) uses_.emplace_back();
+    uses_[count_].request = request;
+    return uses_[count_++];
+  }
+
+  std::vector<Use> uses_;
+  size_t count_ = 0;
+};
+
 // What a server connection still carries of those who used it.
 struct ServerMemory {
   ParameterRef parameters;  // settings in force; kUnknownValue where that is not known
@@ -56,8 +104,13 @@ struct ServerMemory {
   // Whose sequence values currval and lastval would show: a client, nobody (0) or several.
   static constexpr uint64_t kSeveral = ~uint64_t{0};
   uint64_t sequences_of = 0;
+  StatementUses uses;
+  // A batch of its client, kept to be sent again; see session/client_retry.cc.
+  std::string kept_batch;
   // State that only DISCARD ALL removes.
   bool needs_reset = false;
+  // A function may have set what is not reported: RESET ALL before another transaction uses it.
+  bool settings_unknown = false;
 };
 
 enum class ServerState : uint8_t {
@@ -73,8 +126,9 @@ class PooledServer : public Deletable, public ListNode<PooledServer> {
   PooledServer(BlockPool& blocks, uint64_t id)
       : scanner_(wire::BackendRules(), kCollectBytesMax), held_(blocks), id_(id) {}
 
-  // The longest server message that is read as a whole (CommandComplete, ParameterStatus).
-  static constexpr uint32_t kCollectBytesMax = uint32_t{64} * 1024;
+  // The longest server message that is read as a whole: a RowDescription of 1,664 columns (Postgres
+  // allows no more) whose names have 63 bytes.
+  static constexpr uint32_t kCollectBytesMax = uint32_t{160} * 1024;
 
   // --- for the holder of a lease ---
   virtual void SetUser(ServerUser* user) = 0;
@@ -105,6 +159,8 @@ class PooledServer : public Deletable, public ListNode<PooledServer> {
   // --- for logs and SHOW ---
   // "host:port".
   [[nodiscard]] virtual std::string Peer() const = 0;
+  // Of the server's process, as it said at the login.
+  [[nodiscard]] virtual uint32_t pid() const = 0;
   // Addresses, times and process id; the pool fills in the rest.
   virtual void FillRow(ConnectionRow& row) const = 0;
 
@@ -129,12 +185,13 @@ class PooledServer : public Deletable, public ListNode<PooledServer> {
   bool close_needed = false;  // close at the next release
   TimePoint born{};           // when its login was done
   TimePoint idle_since{};
-  TimePoint expires = kNever;  // end of its jittered lifetime
-  uint64_t client_id = 0;      // who holds it, 0 = nobody
-  uint64_t replaces = 0;       // the server that is closed when this one is ready, 0 = none
-  bool used = false;           // some client has had it
-  bool retiring = false;       // too old; another is being made in its place
-  std::unique_ptr<Slot> slot;  // its place in the budget; with the socket while that closes
+  TimePoint expires = kNever;   // end of its jittered lifetime
+  uint64_t client_id = 0;       // who holds it, 0 = nobody
+  uint64_t last_client_id = 0;  // who held it last, or holds it
+  uint64_t replaces = 0;        // the server that is closed when this one is ready, 0 = none
+  bool used = false;            // some client has had it
+  bool retiring = false;        // too old; another is being made in its place
+  std::unique_ptr<Slot> slot;   // its place in the budget; with the socket while that closes
   std::array<IdlePlace, kLimitKinds> idle_places;
   size_t index = 0;  // its place in the pool's table of servers
 

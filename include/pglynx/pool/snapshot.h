@@ -28,6 +28,8 @@ struct PoolRow {
   uint32_t sv_login = 0;       // connecting or logging in
   uint64_t maxwait_us = 0;     // age of the oldest waiting client, microseconds
   std::string_view pool_mode;  // "session" | "transaction"
+  uint32_t cl_pinned = 0;      // clients that keep their server between transactions
+  uint32_t max_pinned = 0;     // how many may
   // Settings of this pool, for SHOW DATABASES and SHOW USERS.
   std::string host;
   uint16_t port = 0;
@@ -68,6 +70,7 @@ struct ConnectionRow {
   std::string application_name;
   uint32_t prepared_statements = 0;
   std::string_view pin_reason;  // why a client keeps its server; empty: it does not
+  uint64_t pin_age_us = 0;      // for how long it has
 };
 
 struct Snapshot {

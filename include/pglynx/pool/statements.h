@@ -44,6 +44,15 @@ struct Statement : ListNode<Statement> {
   uint32_t references = 0;
   uint32_t effects = 0;  // sql::StateEffects of its text, kept for whoever judged it
   bool proven = false;   // a server has accepted it, and none has refused it since
+  // Prepared by SQL's PREPARE with these types in parentheses: only another PREPARE makes the same.
+  std::string sql_types = {};
+  // A server has refused to run it because the type of its result is another now ("cached plan
+  // must not change result type"): those who knew it before must be told.
+  bool stale = false;
+  bool shared = true;  // Get() may return it
+  uint64_t ddl = 0;    // changes of definitions before it was made
+  // What the columns of its result were when a client was told; 0: nobody was.
+  uint64_t result = 0;
 };
 
 class StatementRef {
@@ -62,6 +71,7 @@ class StatementRef {
   const Statement& operator*() const { return *statement_; }
   const Statement* operator->() const { return statement_; }
   explicit operator bool() const { return statement_ != nullptr; }
+  bool operator==(const StatementRef& other) const { return statement_ == other.statement_; }
 
  private:
   void Acquire() {
@@ -77,7 +87,9 @@ class StatementCache {
   static constexpr size_t kUnusedMax = 1000;
   static constexpr std::string_view kNamePrefix = "pglynx_";
 
-  StatementCache() = default;
+  // `ddl_count`: changes of definitions in the database, by whatever pool. The result of what is
+  // prepared behind one may be another, so it is not shared with what was prepared before.
+  explicit StatementCache(const uint64_t& ddl_count) : ddl_count_(ddl_count) {}
   ~StatementCache();
   StatementCache(const StatementCache&) = delete;
   StatementCache& operator=(const StatementCache&) = delete;
@@ -85,19 +97,39 @@ class StatementCache {
   // The statement of these contents under these settings, made if it is new; `effects`
   // follow from the contents.
   StatementRef Get(std::string_view contents, const ParameterRef& settings, uint32_t effects);
+  // One of SQL's PREPARE with types, which is not shared.
+  StatementRef MakeTyped(std::string_view contents, std::string_view sql_types,
+                         const ParameterRef& settings, uint32_t effects);
+  // See Statement::stale: who prepares it from now on gets a new one. Unknown ids are ignored.
+  void SetStale(uint64_t id);
+  // Who prepares it from now on gets a new one.
+  void SetOutdated(uint64_t id);
+  // A definition was changed since it was made.
+  [[nodiscard]] bool IsSuspect(const Statement& statement) const {
+    return statement.ddl != ddl_count_;
+  }
+  // A client was told what the columns of its result are. Unknown ids are ignored.
+  void SetResult(uint64_t id, uint64_t result);
+  // Which they are now, on a server that parsed it again: another result makes it stale.
+  void CompareResult(uint64_t id, uint64_t result);
   // What a server said to the Parse of this statement. Unknown ids are ignored.
   void SetProven(uint64_t id, bool proven);
 
-  [[nodiscard]] size_t size() const { return statements_.size(); }
+  [[nodiscard]] size_t size() const { return by_id_.size(); }
 
  private:
   friend class StatementRef;
   void OnUnused(Statement& statement);
+  StatementRef Make(std::string key, size_t contents_bytes, const ParameterRef& settings,
+                    uint32_t effects);
+  // Takes it out of what is shared; whoever has it keeps it.
+  void Detach(Statement& statement);
 
-  std::unordered_map<std::string_view, std::unique_ptr<Statement>> statements_;
-  std::unordered_map<uint64_t, Statement*> by_id_;
-  IntrusiveList<Statement> unused_;  // oldest first
+  std::unordered_map<uint64_t, std::unique_ptr<Statement>> by_id_;
+  std::unordered_map<std::string_view, Statement*> statements_;  // those that are shared
+  IntrusiveList<Statement> unused_;                              // oldest first
   uint64_t next_id_ = 1;
+  const uint64_t& ddl_count_;
 };
 
 class ServerStatements {
@@ -114,6 +146,9 @@ class ServerStatements {
   [[nodiscard]] uint64_t batch() const { return batch_; }
   // A Parse of it was sent. Forgotten again by Undo() if the server never did it.
   void Sent(uint64_t id);
+  // It was made there without being Sent(), or is there no more.
+  void Made(uint64_t id) { Insert(id); }
+  void Gone(uint64_t id) { Erase(id); }
   // The oldest Parse sent is done: returns its id, 0 if none was sent.
   uint64_t Confirm();
   // The oldest `count` Parses sent were never done; returns the id of the first.

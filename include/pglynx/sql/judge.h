@@ -13,7 +13,7 @@
 // a statement whose own text was not judged when it was prepared.
 //
 //   const StateEffects effects = Judge(query, StringSyntax::kStandard, tracked);
-//   if (effects.Pins()) Pin(client, PinReason(effects));
+//   if (effects.MayLeaveState()) Pin(client, PinReason(effects));
 
 #include <cstdint>
 #include <string>
@@ -25,28 +25,41 @@ namespace pglynx::sql {
 
 enum class StateEffect : uint32_t {
   kNone = 0,
-  // Those that pin, strongest reason first.
-  kSetUntracked = 1U << 0,  // SET of a parameter that is not tracked, of the role or the user
-  kPrepare = 1U << 1,       // PREPARE, except PREPARE TRANSACTION
+  // Those that may leave state which keeps the client at its server, strongest reason first.
+  // SET of a parameter that is not tracked, of the role or the user, and set_config() unless
+  // its third argument is plainly true.
+  kSetsUntracked = 1U << 0,
+  kPrepare = 1U << 1,  // PREPARE, except PREPARE TRANSACTION
   kListen = 1U << 2,
   kCursor = 1U << 3,  // DECLARE of a cursor that may outlive its transaction (WITH HOLD)
   kLoad = 1U << 4,
   // CREATE TEMP, SELECT INTO TEMP, or pg_temp mentioned as a name or in a SET.
   kTemporary = 1U << 5,
-  kDo = 1U << 6,
-  kCall = 1U << 7,
-  kFunction = 1U << 8,  // a call of a function that is not known to be harmless
-  kUnjudged = 1U << 9,  // not understood: broken text, an unknown command, U&"..."
+  kAdvisoryLock = 1U << 6,  // a call that takes, or tries to take, one of the session
+  kDo = 1U << 7,
+  kCall = 1U << 8,
+  kFunction = 1U << 9,   // a call of a function that is not known to be harmless
+  kUnjudged = 1U << 10,  // not understood: broken text, an unknown command, U&"..."
   // Those that do not.
-  kReset = 1U << 10,             // RESET; SET ... TO DEFAULT; SET SESSION AUTHORIZATION DEFAULT
-  kDiscard = 1U << 11,           // DISCARD ALL
-  kDeallocate = 1U << 12,        // DEALLOCATE of one statement
-  kDeallocateAll = 1U << 13,     // DEALLOCATE ALL
-  kTouchesSequences = 1U << 14,  // may change what currval and lastval return; so may any of
+  kReset = 1U << 11,             // RESET; SET ... TO DEFAULT; SET SESSION AUTHORIZATION DEFAULT
+  kDiscard = 1U << 12,           // DISCARD ALL
+  kDeallocate = 1U << 13,        // DEALLOCATE of one statement
+  kDeallocateAll = 1U << 14,     // DEALLOCATE ALL
+  kTouchesSequences = 1U << 15,  // may change what currval and lastval return; so may any of
                                  // kDo, kCall and kFunction
-  kReadsSequences = 1U << 15,    // calls currval or lastval
-  kExecute = 1U << 16,           // EXECUTE of a statement prepared in SQL
-  kCopy = 1U << 17,              // a COPY command
+  kReadsSequences = 1U << 16,    // calls currval or lastval
+  kExecute = 1U << 17,           // EXECUTE of a statement prepared in SQL
+  kCopy = 1U << 18,              // a COPY command
+  // Any SET for the session, of a tracked parameter and to DEFAULT as well, and set_config()
+  // that is not plainly for the transaction. Not SET LOCAL, TRANSACTION, CONSTRAINTS.
+  kSets = 1U << 19,
+  // May end state of the kinds above: DROP, CLOSE, UNLISTEN, DISCARD, DEALLOCATE, and calls
+  // of pg_advisory_unlock and its kin.
+  kReleases = 1U << 20,
+  kBegins = 1U << 21,         // BEGIN, START, ... AND CHAIN: behind it a block may be open
+  kEnds = 1U << 22,           // COMMIT, END, ROLLBACK, ABORT, PREPARE TRANSACTION
+  kDiscardsPlans = 1U << 23,  // DISCARD PLANS
+  kSetsLocal = 1U << 24,      // SET LOCAL; set_config() that is plainly for the transaction
 };
 
 // A set of effects. A value.
@@ -68,13 +81,14 @@ class StateEffects {
   }
   [[nodiscard]] constexpr bool empty() const { return bits_ == 0; }
   [[nodiscard]] constexpr uint32_t bits() const { return bits_; }
-  // Whether the client must keep its server. The reason is PinReason().
-  [[nodiscard]] constexpr bool Pins() const { return (bits_ & kPinning) != 0; }
+  // Whether there may be state behind it that cannot travel, so that the client keeps its
+  // server, or the server is looked at first. The reason is PinReason().
+  [[nodiscard]] constexpr bool MayLeaveState() const { return (bits_ & kLeaving) != 0; }
 
   friend constexpr bool operator==(StateEffects, StateEffects) = default;
 
  private:
-  static constexpr uint32_t kPinning = (1U << 10) - 1;
+  static constexpr uint32_t kLeaving = (1U << 11) - 1;
 
   uint32_t bits_ = 0;
 };
@@ -91,17 +105,19 @@ class TrackedParameters {
 
 // The effects of all statements of `text` together: of a Query message, or of a Parse.
 // `syntax` is the setting of the session that the text is sent to; see lexer.h for the
-// encodings that are understood. SET of a tracked parameter and SET LOCAL have no effect.
+// encodings that are understood. SET of a tracked parameter has kSets alone, SET LOCAL no
+// effect. A function's body of SQL (BEGIN ATOMIC ... END) is read as if it ran.
 StateEffects Judge(std::string_view text, StringSyntax syntax, const TrackedParameters& tracked);
 
 // The first reason to pin in the order of the enumeration, for a person to read: "set",
-// "prepare", "listen", "cursor", "load", "temporary", "do", "call", "function" or
-// "unjudged". Empty if there is none. Lives forever.
+// "prepare", "listen", "cursor", "load", "temporary", "advisory_lock", "do", "call",
+// "function" or "unjudged". Empty if there is none. Lives forever.
 std::string_view PinReason(StateEffects effects);
 
 // "none", or the names of all effects, in order and with spaces between, as the tests
 // and a trace log print them: PinReason's words and "reset", "discard", "deallocate",
-// "deallocate_all", "touches_sequences", "reads_sequences", "execute", "copy".
+// "deallocate_all", "touches_sequences", "reads_sequences", "execute", "copy", "sets",
+// "releases", "begins", "ends", "discards_plans", "sets_local".
 std::string Describe(StateEffects effects);
 
 }  // namespace pglynx::sql

@@ -42,6 +42,7 @@ struct ErrorFields {
   std::string_view message;
   std::string_view detail;
   std::string_view hint;
+  std::string_view routine = "pglynx";  // an application can tell the pooler from the server
 };
 
 void AppendErrorResponse(std::string& out, const ErrorFields& fields);

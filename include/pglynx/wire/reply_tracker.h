@@ -37,13 +37,19 @@ enum class Request : uint8_t {
   kDescribe,
   kExecute,
   kClose,
-  kNamedClose,          // a Close of a named statement; counted in Struck
-  kCopyEnd,             // CopyDone or CopyFail: has no reply of its own
-  kIgnored,             // the tracker's own note: a request that turned out to have no reply
+  kNamedClose,  // a Close of a named statement; counted in Struck
+  kCopyEnd,     // CopyDone or CopyFail: has no reply of its own
+  kIgnored,     // the tracker's own note: a request that turned out to have no reply
+  // Each of these six is answered by its own ReadyForQuery; HeadIsHidden() knows their order.
+  kHiddenFirst,         // a Query of ours with another behind it that completes it
   kHiddenQuery,         // a Query of ours: everything it answers is swallowed
+  kHiddenProbe,         // the same, but its answer is read, and it may fail
+  kHiddenSetup,         // a Query or batch of ours that the next request needs; see kSetupFailed
+  kHiddenMarker,        // a Close and a Sync of ours; see unsure()
   kHiddenRestore,       // a batch of ours with its Sync, which may fail in a failed transaction
   kHiddenParse,         // a Parse of ours: ParseComplete is swallowed
   kHiddenUnnamedParse,  // the same for the unnamed statement
+  kHiddenDescribe,      // a Describe of ours: its replies are swallowed
   kHiddenClose,         // a Close of ours: CloseComplete is swallowed
   kDeniedQuery,         // a Query of ours that must fail, in place of one that is refused here
   kDeniedParse,         // the same for an extended message
@@ -58,6 +64,7 @@ class ReplyTracker {
     kSwallow,          // answers a request of ours
     kAsParseComplete,  // a CloseComplete that stands for a ParseComplete
     kReplaceError,     // the failure of a denied request: the pooler's own error is shown
+    kSetupFailed,      // the ErrorResponse of a kHiddenSetup: it stands for the next request's
     kHiddenFailed,     // an ErrorResponse to a request of ours: the connection is unusable
     kUnexpected,       // no request can have caused this reply
   };
@@ -93,17 +100,19 @@ class ReplyTracker {
 
   // Whether a reply body that passes unread belongs to a request of ours.
   [[nodiscard]] bool HeadIsHidden() const {
-    return !empty() &&
-           (queue_[first_] == Request::kHiddenQuery || queue_[first_] == Request::kHiddenRestore);
+    return !empty() && queue_[first_] >= Request::kHiddenFirst &&
+           queue_[first_] <= Request::kHiddenRestore;
   }
 
   // Nothing outstanding, no unfinished batch, no COPY, no doubt, and 'I'.
   [[nodiscard]] bool Idle() const {
-    return empty() && !unsynced_ && !copy_in_ && !doubtful_ &&
+    return empty() && !unsynced_ && !copy_in_ && !doubtful_ && !unsure_ &&
            (status_ == 'I' || Planted(Sabotage::kLeaseInTransaction));
   }
   // Nothing outstanding and no unfinished batch, in whatever transaction state.
-  [[nodiscard]] bool Quiet() const { return empty() && !unsynced_ && !copy_in_ && !doubtful_; }
+  [[nodiscard]] bool Quiet() const {
+    return empty() && !unsynced_ && !copy_in_ && !doubtful_ && !unsure_;
+  }
 
   [[nodiscard]] bool empty() const { return first_ == queue_.size(); }
   [[nodiscard]] size_t outstanding() const { return queue_.size() - first_; }
@@ -122,6 +131,16 @@ class ReplyTracker {
   [[nodiscard]] bool skippable() const { return skippable_; }
   // The server discards what it is sent until the next Sync.
   [[nodiscard]] bool skipping() const { return skipping_; }
+  // More ReadyForQuery than were counted may come, of a Sync that a failed COPY has read or
+  // not. Once everything is answered a kHiddenMarker is to be sent, whose reply tells. Nothing
+  // else may be sent before that.
+  [[nodiscard]] bool unsure() const { return unsure_; }
+  [[nodiscard]] bool WantsMarker() const { return unsure_ && empty() && !skipping_; }
+  // A COPY has ended whose failure would make it unsure(): what is sent behind its Sync would be
+  // answered by nobody knows what.
+  [[nodiscard]] bool CopyUndecided() const {
+    return syncs_ignored_ > 0 && !copy_in_ && !unsynced_ && !skipping_;
+  }
   // The connection can no longer be trusted, for a reason seen elsewhere.
   void Doubt() { doubtful_ = true; }
 
@@ -161,9 +180,13 @@ class ReplyTracker {
   bool skipping_ = false;   // an error was seen and its Sync has not been sent
   bool copy_in_ = false;    // the server reads CopyData and ignores Sync
   bool doubtful_ = false;
-  // A Sync was taken for one that the running COPY swallows. If that COPY fails the server
-  // may have read it as the end of its skipping, or not: that cannot be told from here.
-  bool sync_ignored_ = false;
+  // Syncs that were taken for such as the running COPY swallows. If that COPY fails the server may
+  // have read one as the end of its skipping, or not.
+  size_t syncs_ignored_ = 0;
+  bool unsure_ = false;
+  size_t unsure_syncs_ = 0;   // that may have been read
+  bool sent_unsure_ = false;  // messages that the server was thought to throw away
+  bool marked_ = false;       // the marker's own answer has begun
 };
 
 }  // namespace pglynx::wire

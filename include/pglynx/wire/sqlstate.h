@@ -20,7 +20,7 @@ enum class Disposition : uint8_t {
   kDropServer,  // the server connection is closed; the client is told FATAL if it was using it
 };
 
-enum class Severity : uint8_t { kNotice, kError, kFatal };
+enum class Severity : uint8_t { kNotice, kWarning, kError, kFatal };
 
 struct ErrorMeaning {
   std::string_view sqlstate;  // five characters

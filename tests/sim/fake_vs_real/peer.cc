@@ -1,10 +1,12 @@
 #include "sim/fake_vs_real/peer.h"
 
+#include <array>
 #include <charconv>
 #include <chrono>
 #include <deque>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "pglynx/core/bytes.h"
@@ -100,6 +102,33 @@ class RealPeer final : public Peer {
   bool closed_ = false;
 };
 
+// What FakePostgres has in it. A table that was made under one role is open to the others, so that
+// only who may drop it depends on the role.
+constexpr auto kObjects = std::to_array<std::string_view>({
+    "create role app login password 'secret'",
+    "create role scrammer login password 'secret'",
+    "set password_encryption = 'md5'",
+    "create role md5er login password 'secret'",
+    "create role app_reader",
+    "create role app_writer",
+    "grant app_reader, app_writer to app",
+    "create table log (x text)",
+    "grant insert on log to public",
+    "create sequence sq0",
+    "create sequence sq1",
+    "grant usage on sequence sq0, sq1 to public",
+    "alter default privileges for role app, app_reader, app_writer grant all on tables to public",
+    "create function hidden_lock(n bigint) returns void language plpgsql as "
+    "$$ begin perform pg_advisory_lock(n); end $$",
+    "create function hidden_temp() returns void language plpgsql as "
+    "$$ begin create temp table hidden (x text); end $$",
+    "create function hidden_listen(channel text) returns void language plpgsql as "
+    "$$ begin execute format('listen %I', channel); end $$",
+    "create function hidden_set(name text, value text) returns void language plpgsql as "
+    "$$ begin perform set_config(name, value, false); end $$",
+    "create function hidden_nothing() returns void language plpgsql as $$ begin end $$",
+});
+
 const net::Address kFakeAddress{"10.0.0.1", 5432};
 
 }  // namespace
@@ -130,12 +159,8 @@ struct RealServer::State {
 RealServer::RealServer() : state_(std::make_unique<State>()) {
   state_->cluster.Exec("create database app");
   state_->superuser.emplace(state_->cluster.Superuser("app"));
-  for (const char* sql :
-       {"create role app login password 'secret'", "create role scrammer login password 'secret'",
-        "set password_encryption = 'md5'", "create role md5er login password 'secret'",
-        "create table log (x text)", "grant insert on log to app", "create sequence sq0",
-        "create sequence sq1", "grant usage on sequence sq0, sq1 to app"}) {
-    const e2e::QueryResult result = state_->superuser->Exec(sql);
+  for (const std::string_view sql : kObjects) {
+    const e2e::QueryResult result = state_->superuser->Exec(std::string(sql));
     if (!result.ok()) throw std::runtime_error(std::string(sql) + ": " + result.error);
   }
   const std::string version = state_->superuser->Parameter("server_version");

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "session/state_probe.h"
+
 namespace pglynx::sim {
 namespace {
 
@@ -35,6 +37,16 @@ constexpr auto kValues = std::to_array<std::pair<std::string_view, std::string_v
     {"work_mem", "1 GB"},
     {"extra_float_digits", "3"},
     {"server_version", "99"},
+    {"search_path", "a, b"},
+    {"search_path", R"("$user", public)"},
+    {"role", "app_reader"},
+    {"role", "app_writer"},
+    {"role", "none"},
+    {"role", "app"},
+    {"role", "md5er"},
+    {"role", "no_such_role"},
+    {R"("lock_timeout")", "1min"},
+    {R"("Search_Path")", "b"},
     {"no_such_parameter", "1"},
 });
 
@@ -56,8 +68,9 @@ std::string RandomSql::Statement(Protocol protocol, char status) {
     case 4:
     case 5:
     case 6:
-    case 7:
       return Setting();
+    case 7:
+      return dice_.Chance(0.6) ? SpecialSetting() : PoolerText();
     case 8:
     case 9:
     case 10:
@@ -88,10 +101,15 @@ std::string RandomSql::Statement(Protocol protocol, char status) {
 
 std::string RandomSql::Transaction(char status) {
   const std::string point(OneOf(dice_, {"a", "a", "b"}));
-  if (status == 'I' && dice_.Chance(0.9)) return "BEGIN";
+  if (status == 'I' && dice_.Chance(0.9)) {
+    return std::string(OneOf(dice_, {"BEGIN", "BEGIN", "BEGIN", "BEGIN WORK", "START TRANSACTION",
+                                     "START TRANSACTION READ WRITE",
+                                     "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE"}));
+  }
   if (status == 'E' && dice_.Chance(0.9)) {
-    return std::string(OneOf(dice_, {"ROLLBACK", "COMMIT", "ROLLBACK TO a", "ROLLBACK TO a",
-                                     "ROLLBACK TO SAVEPOINT b"}));
+    return std::string(OneOf(
+        dice_, {"ROLLBACK", "COMMIT", "ROLLBACK TO a", "ROLLBACK TO a", "ROLLBACK TO SAVEPOINT b",
+                "ABORT", "END", "ROLLBACK WORK TO a", "COMMIT AND NO CHAIN"}));
   }
   if (status == 'T' && dice_.Chance(0.3)) return "COMMIT";
   switch (dice_.Below(14)) {
@@ -140,7 +158,13 @@ std::vector<std::string> RandomSql::Story() {
 }
 
 std::string RandomSql::Effect() {
-  switch (dice_.Below(9)) {
+  switch (dice_.Below(12)) {
+    case 9:
+      return SpecialSetting();
+    case 10:
+      return "SELECT " + SettingItem();
+    case 11:
+      return "SELECT " + HiddenItem();
     case 0:
       return Setting();
     case 1:
@@ -162,11 +186,14 @@ std::string RandomSql::Effect() {
 }
 
 std::string RandomSql::Look() {
+  if (dice_.Chance(0.1)) return "SELECT " + OwnSetting();
   return std::string(
       OneOf(dice_, {"SHOW DateStyle", "SHOW work_mem", "SELECT x FROM t0", "SELECT x FROM t0",
                     "SELECT pg_try_advisory_xact_lock(7), pg_try_advisory_xact_lock(8)",
                     "SELECT pg_advisory_unlock_all()", "SELECT pg_advisory_unlock(7)", "NOTIFY c0",
-                    "NOTIFY c1"}));
+                    "NOTIFY c1", "SHOW role", "SHOW search_path",
+                    "SELECT current_setting('role'), current_setting('lock_timeout', true)",
+                    session::kStateProbe, session::kStateProbe}));
 }
 
 std::string RandomSql::Setting() {
@@ -246,7 +273,11 @@ std::string RandomSql::Session() {
 
 // Each name has statements of one shape only: what Describe says of EXECUTE is fixed at Parse.
 std::string RandomSql::Prepared() {
-  switch (dice_.Below(9)) {
+  switch (dice_.Below(11)) {
+    case 9:
+      return "PREPARE p2 (text) AS SELECT $1, $1";
+    case 10:
+      return "DEALLOCATE PREPARE p0";
     case 0:
       return fmt::format(
           "PREPARE p0 AS SELECT {}",
@@ -285,7 +316,12 @@ std::string RandomSql::Select(Protocol protocol) {
 }
 
 std::string RandomSql::Item(Protocol protocol) {
-  switch (dice_.Below(17)) {
+  switch (dice_.Below(21)) {
+    case 17:
+    case 18:
+      return SettingItem();
+    case 19:
+      return HiddenItem();
     case 0:
       return std::to_string(dice_.Below(100));
     case 1:

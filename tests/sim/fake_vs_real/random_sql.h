@@ -42,6 +42,15 @@ class RandomSql {
   std::string LockItem();
   std::string SequenceItem();
   std::string TableName();
+  // --- random_session_sql.cc ---
+  // What sets, shows or resets a parameter in one of the rarer ways.
+  std::string SpecialSetting();
+  std::string SettingItem();
+  // A function whose name does not say what it does.
+  std::string HiddenItem();
+  // The product's probe, alone or in front of another statement, and what a pooler replays.
+  std::string OwnSetting();
+  std::string PoolerText();
 
   Dice& dice_;
   size_t connection_;

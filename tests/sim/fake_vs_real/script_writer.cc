@@ -84,11 +84,16 @@ void ScriptWriter::Request() {
     Story();
   } else if (choice < 45) {
     std::string sql = Sql().Statement(Protocol::kSimple, status_);
+    if (dice_.Chance(0.05)) {  // what a pooler puts in front of a client's statement
+      step_.messages.push_back(
+          Query("RESET ALL; RESET ROLE; RESET SESSION AUTHORIZATION; SET \"TimeZone\" TO "
+                "'Asia/Tokyo'; SET \"role\" TO 'app_reader'"));
+    }
     for (uint64_t more = dice_.Chance(0.3) ? dice_.Between(1, 3) : 0; more > 0; --more) {
       sql += ";" + Sql().Statement(Protocol::kSimple, status_);
     }
     step_.messages.push_back(Query(sql));
-    if (sql.find("ROLLBACK TO") != std::string::npos) CloseLeftOver();
+    if (sql.find(" TO ") != std::string::npos) CloseLeftOver();
   } else if (choice < 85) {
     Batch();
   } else if (choice < 92) {

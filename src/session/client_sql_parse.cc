@@ -1,0 +1,204 @@
+// Prepared statements of SQL that come through Parse, Bind and Execute; see client_sql_names.cc.
+
+#include <charconv>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "pglynx/session/session_table.h"
+#include "pglynx/sql/prepared_uses.h"
+#include "pglynx/wire/message_writer.h"
+#include "session/client_session.h"
+#include "session/relay_scratch.h"
+
+namespace pglynx::session {
+namespace {
+
+using sql::PreparedUse;
+using sql::StateEffect;
+using sql::StateEffects;
+using wire::Request;
+using Kind = sql::PreparedUse::Kind;
+
+// Behind a text that is the same for all clients stands the client's name, as a comment in hex.
+constexpr std::string_view kNoteBegin = " /*pglynx ";
+constexpr std::string_view kNoteEnd = "*/";
+
+std::string WithNote(std::string text, char kind, std::string_view name) {
+  text += kNoteBegin;
+  text += kind;
+  for (const char c : name) text += fmt::format("{:02x}", static_cast<unsigned char>(c));
+  text += kNoteEnd;
+  return text;
+}
+
+struct ParseNote {
+  char kind = 0;  // 'p', 'd' or 'a'; 0: there is none
+  std::string name;
+};
+
+ParseNote NoteOf(std::string_view text) {
+  const size_t at = text.rfind(kNoteBegin);
+  if (at == std::string_view::npos || !text.ends_with(kNoteEnd)) return {};
+  std::string_view note = text.substr(at + kNoteBegin.size());
+  note.remove_suffix(kNoteEnd.size());
+  if (note.empty() || note.size() % 2 == 0) return {};
+  ParseNote result{note[0], {}};
+  for (size_t i = 1; i + 1 < note.size(); i += 2) {
+    unsigned value = 0;
+    const auto [end, error] = std::from_chars(note.data() + i, note.data() + i + 2, value, 16);
+    if (error != std::errc() || end != note.data() + i + 2) return {};
+    result.name += static_cast<char>(value);
+  }
+  return result;
+}
+
+std::string Replaced(std::string_view text, const PreparedUse& use, std::string_view name) {
+  std::string replaced(text.substr(0, use.name_at));
+  replaced += name;
+  replaced += text.substr(use.name_at + use.name_bytes);
+  return replaced;
+}
+
+}  // namespace
+
+// `contents`: a Parse's body behind the name, replaced by what the server gets.
+void ClientSession::RenameParse(std::string& contents, StateEffects effects) {
+  if (!SharesStatements() || !UsesNames(effects)) return;
+  const size_t end = contents.find('\0');
+  const std::string tail = contents.substr(end);
+  const std::string_view text = std::string_view(contents).substr(0, end);
+  const auto uses = sql::FindPreparedUses(text, table_.scratch().text_settings.Of(wanted_).syntax);
+  if (!uses.has_value() || uses->size() != 1) return;
+  const PreparedUse& use = uses->front();
+  const auto shifted = [this, text, &use](std::string_view name) {
+    const auto own = static_cast<int64_t>(Characters(text.substr(use.name_at, use.name_bytes)));
+    if (parse_shifts_ == nullptr) parse_shifts_ = std::make_unique<std::vector<ParseShift>>();
+    parse_shifts_->push_back({lease_->tracker().next_number(),
+                              {Characters(text.substr(0, use.name_at)) + name.size(),
+                               static_cast<int64_t>(name.size()) - own},
+                              std::string(name),
+                              use.name});
+    return Replaced(text, use, name);
+  };
+  const std::string gone = fmt::format("{}_0", kGoneStatement);
+  switch (use.kind) {
+    case Kind::kExecute: {
+      const pool::Statement* known = statements_ != nullptr ? statements_->Find(use.name) : nullptr;
+      if (known != nullptr) contents = WithNote(shifted(known->name), 'e', use.name) + tail;
+      return;
+    }
+    case Kind::kPrepare:
+      contents = WithNote(shifted(kPassingStatement), 'p', use.name) + tail;
+      return;
+    case Kind::kDeallocate:
+      contents = WithNote(shifted(gone), 'd', use.name) + tail;
+      return;
+    case Kind::kDeallocateAll:
+      contents = WithNote(shifted(gone), 'a', {}) + tail;
+      return;
+    case Kind::kDiscardAll:
+    case Kind::kDiscardPlans:
+      return;
+  }
+}
+
+// In front of the Bind (or Describe) of such a text: what it needs on the server. `text` is what
+// the server has. False: it is refused.
+bool ClientSession::PrepareRenamed(std::string_view text, StateEffects effects, Moment moment) {
+  if (!SharesStatements() || !UsesNames(effects)) return true;
+  const ParseNote note = NoteOf(text);
+  if (note.kind == 0) {
+    EnsureExecuted(text, effects);
+    return true;
+  }
+  if (moment != Moment::kRuns) return true;
+  if (statements_ == nullptr) statements_ = std::make_unique<PreparedStatements>();
+  const pool::Statement* named = statements_->Find(note.name);
+  const bool known = named != nullptr;
+  if (note.kind == 'e') {
+    if (known && text.find(named->name) != std::string_view::npos) {
+      EnsureExecuted(text, effects);
+      return true;
+    }
+    if (known) {
+      DenyOnServer(Request::kDeniedParse,
+                   {ErrorCode::kFeatureNotSupported,
+                    fmt::format("prepared statement \"{}\" is another one now than when this "
+                                "EXECUTE was parsed",
+                                note.name),
+                    "Parse the EXECUTE again."});
+      return false;
+    }
+    DenyOnServer(Request::kDeniedParse,
+                 {ErrorCode::kInvalidStatementName,
+                  fmt::format("prepared statement \"{}\" does not exist", note.name),
+                  {},
+                  "FetchPreparedStatement"});
+    return false;
+  }
+  NameChange change{NameChange::Kind::kDeallocate, 0, note.name, {}, false};
+  if (note.kind == 'p') {
+    change.kind = NameChange::Kind::kPrepare;
+    if (!known && !MakePrepared(text, change)) return false;
+    MakeStatementFor(kPassingStatement, known);
+  } else {
+    if (note.kind == 'a') change.kind = NameChange::Kind::kDeallocateAll;
+    MakeStatementFor(fmt::format("{}_0", kGoneStatement), known || note.kind == 'a');
+  }
+  names_dropped_ = true;
+  change.request = lease_->tracker().next_number();
+  sql_changes_.push_back(std::move(change));
+  return true;
+}
+
+bool ClientSession::MakePrepared(std::string_view text, NameChange& change) {
+  const uint32_t most = table_.world().config->general.max_client_statements;
+  if (statements_->size() >= most) {
+    DenyOnServer(Request::kDeniedParse, TooManyStatements(most));
+    return false;
+  }
+  const TextSettings& settings = table_.scratch().text_settings.Of(wanted_);
+  text = text.substr(0, text.rfind(kNoteBegin));
+  const auto uses = sql::FindPreparedUses(text, settings.syntax);
+  if (!uses.has_value() || uses->empty()) return true;
+  const size_t behind = uses->front().name_at + uses->front().name_bytes;
+  const auto parts = SplitPrepare(text.substr(behind), settings.syntax);
+  if (!parts.has_value()) return true;  // the server will say what is wrong
+  std::string contents(parts->body);
+  contents += kEmptyContents;
+  const uint32_t effects = JudgeText(parts->body).bits();
+  pool::StatementCache& cache = pool_.statements();
+  change.prepared = parts->types.empty()
+                        ? cache.Get(contents, settings.identity, effects)
+                        : cache.MakeTyped(contents, parts->types, settings.identity, effects);
+  return true;
+}
+
+// The server has a statement of this name, or none.
+void ClientSession::MakeStatementFor(std::string_view name, bool exists) {
+  SendHiddenClose(name);
+  if (!exists) return;
+  std::string& parse = table_.scratch().to_server.NewOwned();
+  wire::AppendParse(parse, name, kEmptyContents);
+  table_.scratch().to_server.AddOwned(parse);
+  lease_->tracker().Sent(Request::kHiddenUnnamedParse);
+}
+
+// Postgres looks at what an EXECUTE executes as soon as it is parsed.
+void ClientSession::EnsureExecuted(std::string_view text, StateEffects effects) {
+  if (!effects.Has(StateEffect::kExecute) || statements_ == nullptr) return;
+  const auto uses = sql::FindPreparedUses(text, table_.scratch().text_settings.Of(wanted_).syntax);
+  if (!uses.has_value() || uses->empty()) return;
+  const std::string& name = uses->front().name;
+  if (!name.starts_with(pool::StatementCache::kNamePrefix)) return;
+  uint64_t id = 0;
+  const char* begin = name.data() + pool::StatementCache::kNamePrefix.size();
+  if (std::from_chars(begin, name.data() + name.size(), id).ec != std::errc()) return;
+  const std::string own(statements_->NameOf(id));
+  const pool::StatementRef known = statements_->FindRef(own);
+  if (known) EnsureOnServer(*known);
+}
+
+}  // namespace pglynx::session

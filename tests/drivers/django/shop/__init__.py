@@ -1,0 +1,1 @@
+"""The application whose migrations and queries the script runs."""

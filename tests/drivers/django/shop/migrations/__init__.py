@@ -1,0 +1,1 @@
+"""The first makes the tables, the others change them with rows in."""

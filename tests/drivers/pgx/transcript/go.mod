@@ -1,0 +1,3 @@
+module pglynx/drivers/transcript
+
+go 1.25.0
