@@ -26,6 +26,8 @@ password = "admin-secret"
 method = "@AUTH@"
 [pools.app]
 pool_mode = "@POOL_MODE@"
+# In these tests a client takes a server by BEGIN; tests/differential runs with both.
+deferred_begin = false
 database = "app"
 servers = [{ host = "127.0.0.1", port = @SERVER_PORT@ }]
 @POOL@
