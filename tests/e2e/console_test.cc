@@ -113,7 +113,7 @@ TEST_CASE("SHOW POOLS counts clients and servers by what they do") {
                                "cl_active_cancel_req", "cl_waiting_cancel_req", "sv_active",
                                "sv_active_cancel", "sv_being_canceled", "sv_idle", "sv_used",
                                "sv_tested", "sv_login", "maxwait", "maxwait_us", "pool_mode",
-                               "load_balance_hosts"});
+                               "load_balance_hosts", "cl_pinned", "max_pinned"});
   CHECK(pools.command_tag == "SHOW");
   CHECK(pools.rows.size() == 2);
   CHECK(scene.Pool("user") == "app");
@@ -214,7 +214,7 @@ TEST_CASE("SHOW STATS counts queries, transactions, bytes, times and logins") {
   const auto number = [&](const std::string& column) { return std::stoull(scene.Stat(column)); };
   const QueryResult stats = scene.console.Exec("show stats");
   CHECK(stats.columns.front() == "database");
-  CHECK(stats.columns.size() == 25);
+  CHECK(stats.columns.size() == 29);
   CHECK(scene.Stat("total_client_login_count") == "4");
   CHECK(number("total_wait_time") > 0);
   const auto xacts = number("total_xact_count");

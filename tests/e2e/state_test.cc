@@ -392,7 +392,7 @@ TEST_CASE("a refused startup parameter gets PostgreSQL's own words and code") {
 }
 
 TEST_CASE("what a client keeps on its server is its own, and gone when it left") {
-  const AppPooler pooler({.pool_size = 3});
+  const AppPooler pooler({.pool_size = 3, .pool = "max_pinned = 3"});
   std::vector<Connection> clients;
   for (int i = 0; i < 3; ++i) clients.push_back(pooler.Client());
   const auto each = [&](const auto& act) {

@@ -26,8 +26,6 @@ password = "admin-secret"
 method = "@AUTH@"
 [pools.app]
 pool_mode = "@POOL_MODE@"
-# In these tests a client takes a server by BEGIN; tests/differential runs with both.
-deferred_begin = false
 database = "app"
 servers = [{ host = "127.0.0.1", port = @SERVER_PORT@ }]
 @POOL@
@@ -94,15 +92,19 @@ bool RaiseDescriptorLimit(size_t needed) {
 
 std::string AppConfig(const AppOptions& options) {
   const uint16_t port = options.server_port != 0 ? options.server_port : Postgres().port();
-  return Fill(kConfig, {{"@GENERAL@", options.general},
-                        {"@ADMIN@", options.admin},
-                        {"@AUTH@", options.auth},
-                        {"@POOL_MODE@", options.pool_mode},
-                        {"@SERVER_PORT@", std::to_string(port)},
-                        {"@POOL_SIZE@", std::to_string(options.pool_size)},
-                        {"@POOL@", options.pool},
-                        {"@USER@", options.user},
-                        {"@MORE@", options.more}});
+  return Fill(
+      kConfig,
+      {{"@GENERAL@", options.general},
+       {"@ADMIN@", options.admin},
+       {"@AUTH@", options.auth},
+       {"@POOL_MODE@", options.pool_mode},
+       {"@SERVER_PORT@", std::to_string(port)},
+       {"@POOL_SIZE@", std::to_string(options.pool_size)},
+       // In these tests a client takes a server by BEGIN; tests/differential runs with both.
+       {"@POOL@", options.pool.empty() ? "deferred_begin = false"
+                                       : "deferred_begin = false\n" + options.pool},
+       {"@USER@", options.user},
+       {"@MORE@", options.more}});
 }
 
 AppPooler::AppPooler(const AppOptions& options)
