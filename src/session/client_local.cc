@@ -24,6 +24,11 @@ std::string_view Body(const FrameScanner::Item& item) {
   return item.bytes.substr(wire::kHeaderBytes);
 }
 
+// `contents`: Parse's body behind the name.
+std::string_view TextOf(std::string_view contents) {
+  return contents.substr(0, contents.find('\0'));
+}
+
 // 'it''s' → it's; a word or number as it is.
 std::string ValueOf(std::string_view token) {
   if (token.empty() || token[0] != '\'') return std::string(token);
@@ -148,40 +153,55 @@ void ClientSession::SendDeferred() {
   const std::unique_ptr<DeferredBegin> begin = std::move(deferred_);
   SendHiddenQuery(begin->text);
   batch_status_ = 'T';
+  if (!begin->failed) return;
+  std::string& failing = table_.scratch().to_server.NewOwned();
+  wire::AppendQuery(failing, kFailingSql);
+  table_.scratch().to_server.AddOwned(failing);
+  lease_->tracker().Sent(wire::Request::kHiddenFailure);
+  batch_status_ = 'E';
 }
 
 // A transaction whose first statement found no server has failed, as far as the client knows.
-// Any message of it; true: it has been answered.
+// True: the message has been answered. False: only a server can tell, where it is made to fail.
 bool ClientSession::AnsweredAborted(const FrameScanner::Item& item) {
-  const std::string_view body = Body(item);
+  ByteReader reader(Body(item));
   switch (item.type) {
-    case 'Q':
+    case 'Q': {
       if (AnsweredWithoutServer(item)) return true;
+      const std::string_view text = reader.CString();
+      if (!reader.ok() || MayLeaveAborted(text)) return false;
       RefuseAborted();
       wire::AppendReadyForQuery(NewLocalReply(), 'E');
       return true;
+    }
     case 'P': {
-      ByteReader reader(body);
-      reader.CString();
+      const bool named = !reader.CString().empty();
       const std::string_view text = reader.CString();
-      const sql::StringSyntax syntax = table_.scratch().text_settings.Of(wanted_).syntax;
-      const Kind kind = sql::FindSimpleForm(text, syntax).kind;
-      deferred_->ends = kind == Kind::kCommit || kind == Kind::kRollback;
-      if (!deferred_->ends) break;
-      NewLocalReply().append("1\0\0\0\4", wire::kHeaderBytes);  // ParseComplete
+      deferred_->ends = false;
+      if (!reader.ok() || (MayLeaveAborted(text) && !EndsTransaction(text))) return false;
+      if (!EndsTransaction(text)) break;
+      if (named && !ParsedWithoutServer(item)) return false;
+      deferred_->ends = true;
+      if (!named) NewLocalReply().append("1\0\0\0\4", wire::kHeaderBytes);  // ParseComplete
       return true;
     }
-    case 'B':
-      if (!deferred_->ends) break;
+    case 'B': {
+      reader.CString();
+      const std::string_view name = reader.CString();
+      const pool::Statement* statement =
+          name.empty() || statements_ == nullptr ? nullptr : statements_->Find(name);
+      if (statement != nullptr) deferred_->ends = EndsTransaction(TextOf(statement->contents()));
+      if (!deferred_->ends) return false;
       NewLocalReply().append("2\0\0\0\4", wire::kHeaderBytes);  // BindComplete
       return true;
+    }
     case 'D':
-      if (!deferred_->ends) break;
-      if (!body.empty() && body[0] == 'S') NewLocalReply().append("t\0\0\0\6\0\0", 7);
+      if (!deferred_->ends) return false;
+      if (reader.U8() == 'S') NewLocalReply().append("t\0\0\0\6\0\0", 7);
       NewLocalReply().append("n\0\0\0\4", wire::kHeaderBytes);  // NoData
       return true;
     case 'E':
-      if (!deferred_->ends) break;
+      if (!deferred_->ends) return false;
       EndDeferred();
       wire::AppendCommandComplete(NewLocalReply(), "ROLLBACK");
       return true;
@@ -189,12 +209,34 @@ bool ClientSession::AnsweredAborted(const FrameScanner::Item& item) {
       RefuseAborted();
       wire::AppendReadyForQuery(NewLocalReply(), 'E');
       return true;
+    case 'C':
+      return false;
     default:
-      return true;  // Close, Flush, ends of a COPY; Sync is answered elsewhere
+      return true;  // Flush, ends of a COPY; Sync is answered elsewhere
   }
   RefuseAborted();
   skip_to_sync_ = true;
   return true;
+}
+
+bool ClientSession::EndsTransaction(std::string_view text) const {
+  const Kind kind =
+      sql::FindSimpleForm(text, table_.scratch().text_settings.Of(wanted_).syntax).kind;
+  return kind == Kind::kCommit || kind == Kind::kRollback;
+}
+
+// Whether a failed transaction may do something else with it than to refuse it (exec_simple_query
+// and IsTransactionExitStmt in src/backend/tcop/postgres.c).
+bool ClientSession::MayLeaveAborted(std::string_view text) const {
+  sql::Lexer lexer(text, table_.scratch().text_settings.Of(wanted_).syntax);
+  sql::Token token = lexer.Next();
+  while (token.kind == sql::TokenKind::kSemicolon) token = lexer.Next();
+  if (token.kind != sql::TokenKind::kWord) return token.kind == sql::TokenKind::kEnd;
+  const auto is = [&token](std::string_view word) {
+    return sql::EqualsIgnoreCase(token.text(), word);
+  };
+  return is("commit") || is("end") || is("rollback") || is("abort") ||
+         (is("prepare") && sql::EqualsIgnoreCase(lexer.Next().text(), "transaction"));
 }
 
 void ClientSession::RefuseAborted() {

@@ -21,9 +21,6 @@ using wire::Request;
 
 // No client statement has this name on a server.
 constexpr std::string_view kDeniedStatement = "pglynx_denied";
-// A statement that fails on every server, in place of one that is refused here. Postgres
-// understands its grammar, so that in a failed transaction it says 25P02, as it would have.
-constexpr std::string_view kFailingSql = "SELECT pglynx_refused_this_statement";
 
 // The parameters that are tracked by name: those which the server reports.
 class ReportedParameters final : public sql::TrackedParameters {
@@ -143,6 +140,9 @@ bool ClientSession::OnClientMessage(const FrameScanner::Item& item) {
       ((item.type == 'B' || comparing_ != 0) && pool_.world().database.ddl_count > 0 &&
        SharesStatements() && MustCompareResult(item))) {
     PauseClient(kPausedPipeline);
+    if (lease_->tracker().unsynced()) {  // the answers are asked for
+      table_.scratch().to_server.Add(std::string_view("H\0\0\0\4", wire::kHeaderBytes));
+    }
     return false;
   }
   const bool asks = lease_->tracker().empty();  // our own settings, if any, are a part of it
@@ -170,7 +170,12 @@ bool ClientSession::HandledWithoutServer(const FrameScanner::Item& item) {
     return true;
   }
   if (deferred_ != nullptr && deferred_->failed && !skip_to_sync_) return AnsweredAborted(item);
-  if (type == 'P' && !skip_to_sync_) return ParsedWithoutServer(item);
+  if (type == 'P' && !skip_to_sync_) {
+    // What comes behind it needs a server, and may meet an error of the Parse.
+    const std::string_view behind = table_.scratch().behind_message;
+    const bool alone = behind.empty() || behind[0] == 'S' || behind[0] == 'H';
+    return alone && ParsedWithoutServer(item);
+  }
   if (type == 'Q' && !skip_to_sync_) return MayBeSimpleForm(item) && AnsweredWithoutServer(item);
   // "Extended Query": after an error, messages are read and discarded until a Sync.
   // Flush has nothing to flush; late CopyData and its ends are ignored by Postgres too.
@@ -197,6 +202,7 @@ bool ClientSession::AcquireServer(const FrameScanner::Item& item, bool* denied) 
     return false;
   }
   SetState(State::kWaiting);
+  ReservePin(item);  // others may ask for the last one meanwhile
   return false;
 }
 
@@ -282,9 +288,10 @@ void ClientSession::ForwardClientMessage(const FrameScanner::Item& item) {
     batch.Add(item.bytes);  // the server reads and discards it, whatever it is
     return;
   }
-  const bool may_keep = keeping_ == Keeping::kOpen ||
-                        (batch_status_ == 'I' && (item.type == 'B' || item.type == 'D'));
-  if (may_keep && SharesStatements()) KeepForRetry(item);
+  if (batch_status_ == 'I' && (keeping_ != Keeping::kNo || item.type == 'B' || item.type == 'D') &&
+      SharesStatements()) {
+    KeepForRetry(item);
+  }
   switch (item.type) {
     case 'Q':
       OnQuery(item);
@@ -344,7 +351,9 @@ sql::StateEffects ClientSession::JudgeText(std::string_view text) const {
 void ClientSession::DenyOnServer(Request denial, Error error) {
   std::string& message = table_.scratch().to_server.NewOwned();
   if (denial == Request::kDeniedQuery) {
-    wire::AppendQuery(message, kFailingSql);
+    const std::string_view text = table_.scratch().judged_text;
+    const bool leaves = !text.empty() && MayLeaveAborted(text);
+    wire::AppendQuery(message, leaves ? kFailingEnd : kFailingSql);
   } else {
     std::string contents(kFailingSql);
     contents.append(3, '\0');  // the query's end, and no parameter types

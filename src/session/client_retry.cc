@@ -43,31 +43,38 @@ constexpr size_t kKeptBytesMax = size_t{4} * 1024;
 
 }  // namespace
 
-// Called for each extended message that goes to the server.
+// Called for each extended message that goes to the server: in one piece, as drivers send a batch;
+// a large Bind is not.
 void ClientSession::KeepForRetry(const FrameScanner::Item& item) {
-  const bool begins = batch_status_ == 'I' && keeping_ == Keeping::kNo &&
-                      (item.type == 'B' || item.type == 'D') && !lease_->tracker().unsynced();
-  if (begins) {
-    kept_begin_ = kept_end_ = item.bytes.data();
-    keeping_ = Keeping::kOpen;
-    kept_describes_ = false;
-  } else if (keeping_ != Keeping::kOpen) {
-    keeping_ = Keeping::kNo;
+  if (keeping_ == Keeping::kNo) {
+    if (item.type == 'S' || lease_->tracker().unsynced()) return;
+    BeginKeeping(item);
     return;
   }
-  // In one piece, as drivers send it; a large Bind is not.
-  const bool known = item.type == 'D' || item.type == 'E' || item.type == 'S' || begins;
+  const bool binds = item.type == 'B' && keeping_ == Keeping::kOpen;  // one, or some may have run
+  const bool known = binds || item.type == 'D' || item.type == 'E' || item.type == 'S';
   if (!known || item.bytes.data() != kept_end_ || item.kind != FrameScanner::Kind::kMessage) {
     keeping_ = Keeping::kNo;
     return;
   }
   kept_end_ += item.bytes.size();
+  if (binds) keeping_ = Keeping::kBound;
   kept_describes_ = kept_describes_ || item.type == 'D';
   if (item.type != 'S') return;
   const auto bytes = static_cast<size_t>(kept_end_ - kept_begin_);
   const bool wanted = kept_describes_ && bytes <= kKeptBytesMax;
   keeping_ = wanted ? Keeping::kWhole : Keeping::kNo;
   if (wanted) lease_->memory().kept_batch.assign(kept_begin_, bytes);
+}
+
+// The message, a Parse, Bind or Describe, is the first of its batch.
+void ClientSession::BeginKeeping(const FrameScanner::Item& item) {
+  if (item.kind != FrameScanner::Kind::kMessage) return;
+  keeping_ = item.type == 'B' ? Keeping::kBound : Keeping::kOpen;
+  kept_begin_ = item.bytes.data();
+  kept_end_ = kept_begin_ + item.bytes.size();
+  // A statement that is prepared anew has no earlier result that its client knows.
+  kept_describes_ = item.type != 'B';
 }
 
 // The next request is about it.
@@ -88,6 +95,10 @@ bool ClientSession::OnStalePlan(Request head, uint64_t number) {
   // Only its Sync is left.
   const bool alone = lease_->tracker().outstanding() == 1 && scanner_.AtBoundary();
   if (keeping_ != Keeping::kWhole || !kept_describes_ || !alone || retrying_) return false;
+  if (behind_parse_ != 0) {
+    behind_parse_ = 0;
+    statements_->RemoveDone(use != nullptr ? use->name() : std::string_view());
+  }
   retry_due_ = true;
   return true;
 }

@@ -130,7 +130,7 @@ void ClientSession::Attach(pool::Lease lease) {
   set_.reset();
   set_ups_.clear();
   comparing_ = 0;
-  setup_failed_ = false;
+  setup_error_.reset();
   keeping_ = Keeping::kNo;
   if (SessionMode()) lease_->memory().needs_reset = true;
 }

@@ -258,8 +258,11 @@ class ClientSession final : public net::StreamListener,
   void NoteResetsIn(std::string_view contents, sql::StateEffects effects);
   bool ParsedWithoutServer(const wire::FrameScanner::Item& item);
   [[nodiscard]] bool MustWaitForAnswers(const wire::FrameScanner::Item& item) const;
+  [[nodiscard]] bool UsesName(const wire::FrameScanner::Item& item) const;
   void OnParse(const wire::FrameScanner::Item& item);
-  void OnNamedParse(std::string_view name, std::string_view contents, sql::StateEffects effects);
+  // `contents`: the body behind the name, as the server is to get it.
+  void OnNamedParse(const wire::FrameScanner::Item& item, std::string_view name,
+                    std::string_view contents, sql::StateEffects effects);
   void OnBind(const wire::FrameScanner::Item& item);
   bool BindNamed(const wire::FrameScanner::Item& item, std::string_view name, size_t name_at);
   void OnDescribe(const wire::FrameScanner::Item& item);
@@ -297,6 +300,8 @@ class ClientSession final : public net::StreamListener,
   void EndDeferred();
   void SendDeferred();
   bool AnsweredAborted(const wire::FrameScanner::Item& item);
+  [[nodiscard]] bool EndsTransaction(std::string_view text) const;
+  [[nodiscard]] bool MayLeaveAborted(std::string_view text) const;
   void RefuseAborted();
   bool SetLocally(const sql::SimpleForm& form);
   bool ShownLocally(const sql::SimpleForm& form);
@@ -304,9 +309,15 @@ class ClientSession final : public net::StreamListener,
   void LearnSet();
   bool DiscardedLocally();
   static constexpr size_t kLearnedBytesMax = 256;
+  // A statement that fails on every server, in place of one that is refused here. Postgres
+  // understands its grammar, so that in a failed transaction it says 25P02, as it would have.
+  static constexpr std::string_view kFailingSql = "SELECT pglynx_refused_this_statement";
+  // The same in place of a text that would have left a failed transaction.
+  static constexpr std::string_view kFailingEnd = "ROLLBACK TO pglynx_refused_this_statement";
   // --- client_sql_names.cc ---
   class NameRewriter;
   bool SentRenamed(std::string_view text, sql::StateEffects effects);
+  [[nodiscard]] bool LacksAny(const std::vector<pool::StatementRef>& needed);
   void NoteUnrenamed(sql::StateEffects effects);
   void SetUpOnServer(const pool::Statement& statement);
   static Error TooManyStatements(uint32_t most);
@@ -321,6 +332,7 @@ class ClientSession final : public net::StreamListener,
   // --- client_retry.cc ---
   // A batch of one Bind or Describe, outside of a transaction, kept until it is answered.
   void KeepForRetry(const wire::FrameScanner::Item& item);
+  void BeginKeeping(const wire::FrameScanner::Item& item);
   // True: the batch will be sent again and nobody is told.
   bool OnStalePlan(wire::Request head, uint64_t number);
   void Retry();
@@ -335,6 +347,11 @@ class ClientSession final : public net::StreamListener,
   Fate OnServerMessage(char* bytes, const wire::FrameScanner::Item& item);
   void OnHiddenReply(wire::Request head, char type, std::string_view body, char status);
   Fate OnServerError(const wire::FrameScanner::Item& item);
+  // A Parse that was not sent is answered by the reply behind it: an error that it would have met
+  // is told in its place.
+  void TellHeldParse();
+  void KeepSetupError(const wire::FrameScanner::Item& item);
+  bool FailsHeldParse(wire::Request head, uint64_t number, std::string_view error);
   Fate OnParameterStatus(std::string_view body, bool hidden);
   void LearnDefault(std::string_view name, std::string_view value, bool hidden);
   std::string_view OnCommandTag(std::string_view tag);
@@ -372,6 +389,7 @@ class ClientSession final : public net::StreamListener,
   std::unique_ptr<RenamedText> sql_names_;                 // a text that is not answered yet
   std::vector<NameChange> sql_changes_;                // of Binds that have not been carried out
   std::vector<uint64_t> set_ups_;                      // statements of kHiddenSetup, in order
+  std::unique_ptr<std::string> setup_error_;           // why what comes next may lack a statement
   std::unique_ptr<std::string> error_;                 // of the server, as far as it has come
   std::unique_ptr<StateWatch> watch_;                  // nullptr: nothing was ever left behind
   std::unique_ptr<StateWatch::Answer> unknown_;        // what could not be had, to be asked again
@@ -398,6 +416,7 @@ class ClientSession final : public net::StreamListener,
   const char* kept_end_ = nullptr;
   uint64_t comparing_ = 0;        // the statement whose result is being compared
   uint64_t error_request_ = 0;    // whose error is being told
+  uint64_t behind_parse_ = 0;     // the request behind a Parse whose answer is held; 0: none
   uint64_t sequence_server_ = 0;  // where it last changed a sequence; 0: nowhere
   Timer due_timer_ = MemberTimer<&ClientSession::OnDueTimer>(this);
   uint32_t cancel_pid_;
@@ -422,13 +441,12 @@ class ClientSession final : public net::StreamListener,
   bool terminate_seen_ = false;
   bool told_standby_;         // the last in_hot_standby that the client was told
   bool rolled_back_ = false;  // ROLLBACK was answered since the last ReadyForQuery
-  enum class Keeping : uint8_t { kNo, kOpen, kWhole };
+  enum class Keeping : uint8_t { kNo, kOpen, kBound, kWhole };
   Keeping keeping_ = Keeping::kNo;  // the server's kept_batch
   bool kept_describes_ = false;     // it asks for the result's description
   bool retry_due_ = false;          // the batch under way has failed and is to be sent again
   bool retrying_ = false;           // it is being sent again
   bool failed_before_end_ = false;  // the last deferred transaction had
-  bool setup_failed_ = false;       // the error that comes next has been told already
   bool temporary_path_ = false;     // its search_path names the schema of temporary objects
   bool has_pin_ = false;            // one of the pool's max_pinned is its own
   bool scrub_ = false;              // the server is to be reset when this client gives it back

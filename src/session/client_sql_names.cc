@@ -182,6 +182,13 @@ void ClientSession::NameRewriter::TakeDeallocate(const PreparedUse& use) {
                             false});
 }
 
+// In a failed transaction nothing can be prepared, even if the text leaves it.
+bool ClientSession::LacksAny(const std::vector<pool::StatementRef>& needed) {
+  pool::ServerStatements& held = lease_->memory().statements;
+  return std::any_of(needed.begin(), needed.end(),
+                     [&held](const auto& statement) { return !held.Touch(statement->id); });
+}
+
 // A Query whose text was judged. False: it goes to the server as it is.
 bool ClientSession::SentRenamed(std::string_view text, StateEffects effects) {
   if (!SharesStatements() || !UsesNames(effects)) return false;
@@ -197,6 +204,13 @@ bool ClientSession::SentRenamed(std::string_view text, StateEffects effects) {
     if (!rewriter.Take(use, Request::kDeniedQuery)) return true;
   }
   rewriter.Finish();
+  if (lease_->tracker().status() == 'E' && LacksAny(rewriter.needed)) {
+    DenyOnServer(Request::kDeniedQuery,
+                 {ErrorCode::kFeatureNotSupported,
+                  "a failed transaction has to be left by a Query of its own before statements "
+                  "that this server connection lacks can be used"});
+    return true;
+  }
   for (const pool::StatementRef& needed : rewriter.needed) SetUpOnServer(*needed);
   for (const std::string& name : rewriter.closed) SendHiddenClose(name);
   for (size_t i = 0; i < rewriter.gone; ++i) {

@@ -174,7 +174,8 @@ bool ClientSession::TakeSequenceServer(const FrameScanner::Item& item, bool* den
 
 std::optional<Error> ClientSession::StateRefusal(StateEffects effects) {
   if (pin_refusal_ != nullptr) return *std::exchange(pin_refusal_, nullptr);
-  if (!LeavesState(effects) || SessionMode() ||
+  const bool prepares = effects.Has(StateEffect::kPrepare) && !SharesStatements();
+  if ((!LeavesState(effects) && !prepares) || SessionMode() ||
       pool_.settings().on_session_state != pool::SessionStatePolicy::kError) {
     return std::nullopt;
   }

@@ -84,6 +84,9 @@ bool ClientSession::MustWaitForAnswers(const FrameScanner::Item& item) const {
   if (sql_names_ != nullptr && (statement || type == 'Q')) return true;
   if (type == 'Q' && names_dropped_ && !tracker.unsynced()) return true;
   if (type == 'Q' && statements_ != nullptr && statements_->Uncertain()) return true;
+  // Whether the transaction has failed.
+  if (type == 'Q' && !tracker.empty() && SharesStatements() && UsesNames(EffectsOf(item)))
+    return true;
   if (!statement || SessionMode()) return false;
   pool::ServerMemory& memory = lease_->memory();
   if (UsesUnnamedStatement(item)) {
@@ -95,8 +98,21 @@ bool ClientSession::MustWaitForAnswers(const FrameScanner::Item& item) const {
     }
   }
   if (!SharesStatements()) return false;
-  if (names_dropped_ && !tracker.unsynced()) return true;
+  const bool names_change = (names_dropped_ || !sql_changes_.empty()) && !tracker.empty();
+  if (names_change && (!tracker.unsynced() || UsesName(item))) return true;
   return (statements_ != nullptr && statements_->Uncertain()) || memory.statements.Uncertain();
+}
+
+// Whether it has to do with a statement that has a name.
+bool ClientSession::UsesName(const FrameScanner::Item& item) const {
+  ByteReader reader(Body(item));
+  if (item.type == 'B') {
+    reader.CString();  // the portal
+  } else if (item.type != 'P' && reader.U8() != 'S') {
+    return false;
+  }
+  const bool named = !reader.CString().empty();
+  return named || ((item.type == 'P' || item.type == 'B') && UsesNames(EffectsOf(item)));
 }
 
 // `contents`: Parse's body behind the name.
@@ -134,7 +150,9 @@ void ClientSession::OnParse(const FrameScanner::Item& item) {
   }
   const sql::StateEffects effects = JudgeText(text);
   if (SessionMode()) NoteResets(text, effects);
-  if (!SessionMode() && !Admit(effects, text, Moment::kPrepared, Request::kDeniedParse)) {
+  sql::StateEffects left = effects;
+  if (!name.empty() && !SharesStatements()) left.Add(sql::StateEffect::kPrepare);
+  if (!SessionMode() && !Admit(left, text, Moment::kPrepared, Request::kDeniedParse)) {
     if (name.empty()) DropUnnamedStatement();
     return;
   }
@@ -145,7 +163,7 @@ void ClientSession::OnParse(const FrameScanner::Item& item) {
     EnsureExecuted(TextOf(renamed), effects);
   }
   if (!name.empty() && SharesStatements()) {
-    OnNamedParse(name, renamed.empty() ? contents : renamed, effects);
+    OnNamedParse(item, name, renamed.empty() ? contents : renamed, effects);
     return;
   }
   if (!name.empty()) {
@@ -163,8 +181,8 @@ void ClientSession::OnParse(const FrameScanner::Item& item) {
   table_.scratch().to_server.AddOwned(parse);
 }
 
-void ClientSession::OnNamedParse(std::string_view name, std::string_view contents,
-                                 sql::StateEffects effects) {
+void ClientSession::OnNamedParse(const FrameScanner::Item& item, std::string_view name,
+                                 std::string_view contents, sql::StateEffects effects) {
   WriteBatch& batch = table_.scratch().to_server;
   wire::ReplyTracker& tracker = lease_->tracker();
   ++pool_.stats().client_parse_count;
@@ -193,7 +211,7 @@ void ClientSession::OnNamedParse(std::string_view name, std::string_view content
     lease_->memory().statements.Sent(statement->id);
     tracker.Sent(Request::kNamedParse);
     ++pool_.stats().server_parse_count;
-  } else if (tracker.status() == 'E' || ready_owed_ > 0) {
+  } else if (tracker.status() == 'E' || batch_status_ == 'E' || ready_owed_ > 0) {
     // In a failed transaction Postgres refuses it, unless it ends that: only Postgres can tell.
     wire::AppendParse(message, kAgainStatement, contents);
     tracker.Sent(Request::kParseAgain);
@@ -202,6 +220,7 @@ void ClientSession::OnNamedParse(std::string_view name, std::string_view content
     ++pool_.stats().server_parse_count;
   } else {
     // Answered in its place in the pipeline: CloseComplete, shown as ParseComplete.
+    if (batch_status_ == 'I' && !tracker.unsynced()) BeginKeeping(item);
     wire::AppendClose(message, 'S', kNoStatement);
     tracker.Sent(Request::kParseAsClose);
   }

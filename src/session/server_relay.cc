@@ -29,6 +29,11 @@ bool IsAbortedTransaction(std::string_view body) {
   return body.find(std::string_view("\0C25P02\0", 8)) != std::string_view::npos;
 }
 
+// 26000 invalid_sql_statement_name.
+bool IsUnknownStatement(std::string_view body) {
+  return body.find(std::string_view("\0C26000\0", 8)) != std::string_view::npos;
+}
+
 // "cached plan must not change result type", in whatever language (RevalidateCachedQuery in
 // src/backend/utils/cache/plancache.c).
 bool IsStalePlan(std::string_view body) {
@@ -84,6 +89,7 @@ void ClientSession::OnServerData(std::span<char> bytes) {
     }
     at += item.bytes.size();
   }
+  if (behind_parse_ != 0) TellHeldParse();
   if (from_held) {
     ForwardToClient();
     held.Consume(at);
@@ -132,6 +138,7 @@ ClientSession::Fate ClientSession::OnServerMessage(char* bytes, const FrameScann
   wire::ReplyTracker& tracker = lease_->tracker();
   const std::string_view body = item.bytes.substr(wire::kHeaderBytes);
   const bool hidden = tracker.HeadIsHidden();
+  if (behind_parse_ != 0 && item.type != 'E') TellHeldParse();
   if (item.type == 'S') return OnParameterStatus(body, hidden);
   if (item.type == 'E') return OnServerError(item);
   if (item.type == 'A') {  // between messages, whatever is under way
@@ -154,8 +161,8 @@ ClientSession::Fate ClientSession::OnServerMessage(char* bytes, const FrameScann
         return Fate::kStop;
       }
       statements_->Settle();
-      bytes[0] = '1';
-      return Fate::kForward;
+      behind_parse_ = tracker.answered();
+      return Fate::kSwallow;
     case Verdict::kUnexpected:
     case Verdict::kHiddenFailed:
     case Verdict::kSetupFailed:
@@ -203,6 +210,9 @@ ClientSession::Fate ClientSession::OnServerError(const FrameScanner::Item& item)
   const Request head = tracker.empty() ? Request::kSync : tracker.head();
   const uint64_t number = tracker.answered();
   const Verdict verdict = tracker.Reply('E');
+  if (behind_parse_ != 0 && !IsStalePlan(item.bytes) && !FailsHeldParse(head, number, item.bytes)) {
+    TellHeldParse();
+  }
   TakeBackStruck(denied_parse ? 1 : 0);
   if (verdict == Verdict::kHiddenFailed && IsFatal(item.bytes)) {
     server_fatal_seen_ = true;  // it is not about the settings
@@ -246,15 +256,50 @@ ClientSession::Fate ClientSession::OnServerError(const FrameScanner::Item& item)
   if (IsFatal(item.bytes)) server_fatal_seen_ = true;
   if (IsCanceled(item.bytes) && ReplaceCancelError()) return Fate::kSwallow;
   if (verdict == Verdict::kSetupFailed) {
-    if (!set_ups_.empty()) lease_->memory().statements.Gone(set_ups_.front());
-    if (std::exchange(setup_failed_, true)) return Fate::kSwallow;
-  } else if (std::exchange(setup_failed_, false)) {
-    return Fate::kSwallow;  // its cause has been told
+    KeepSetupError(item);
+    return Fate::kSwallow;
   }
   if (!SharesStatements()) return Fate::kForward;
   error_request_ = number;
+  const bool may_follow = IsUnknownStatement(item.bytes) || IsAbortedTransaction(item.bytes);
+  if (setup_error_ != nullptr && may_follow) {
+    const std::unique_ptr<std::string> cause = std::exchange(setup_error_, nullptr);
+    // A Query may have left the failed transaction since.
+    if (head != Request::kQuery || !IsAbortedTransaction(*cause)) {
+      AppendError(*cause);
+      return Fate::kSwallow;
+    }
+  }
   if (IsStalePlan(item.bytes) && OnStalePlan(head, number)) return Fate::kSwallow;
+  if (behind_parse_ != 0) TellHeldParse();
   return ShowError(item);
+}
+
+void ClientSession::TellHeldParse() {
+  behind_parse_ = 0;
+  NewLocalReply().append("1\0\0\0\4", wire::kHeaderBytes);
+}
+
+// What is wrong with a statement's text is known by where in it, or by its class: errors of a
+// Bind's values have neither.
+bool ClientSession::FailsHeldParse(Request head, uint64_t number, std::string_view error) {
+  if (number != behind_parse_ || (head != Request::kDescribe && head != Request::kBind))
+    return false;
+  const bool of_analysis = error.find(std::string_view("\0C42", 4)) != std::string_view::npos &&
+                           error.find(std::string_view("\0P", 2)) != std::string_view::npos;
+  const pool::StatementUses::Use* use = lease_->memory().uses.Find(number);
+  if (!of_analysis || use == nullptr || statements_ == nullptr) return false;
+  behind_parse_ = 0;
+  statements_->RemoveDone(use->name());
+  pool_.statements().SetProven(use->statement, false);
+  return true;
+}
+
+// What a statement lacks could not be prepared: it is the cause if that statement finds it missing.
+void ClientSession::KeepSetupError(const FrameScanner::Item& item) {
+  if (!set_ups_.empty()) lease_->memory().statements.Gone(set_ups_.front());
+  if (setup_error_ != nullptr || item.kind != FrameScanner::Kind::kMessage) return;
+  setup_error_ = std::make_unique<std::string>(item.bytes);
 }
 
 // An error made the server skip requests: what they would have changed did not happen.
@@ -384,7 +429,7 @@ void ClientSession::OnReadyForQuery(char status) {
   if (ready_owed_ > 0) --ready_owed_;
   query_at_ = table_.world().loop.Now();
   timed_out_at_ = {};
-  setup_failed_ = false;
+  setup_error_.reset();
   if (set_ != nullptr || sql_names_ != nullptr || parse_shifts_ != nullptr ||
       !sql_changes_.empty()) {
     SettleSql(status);

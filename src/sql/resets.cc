@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "sql/set_config.h"
 #include "sql/words.h"
 
 namespace pglynx::sql {
@@ -36,9 +37,13 @@ void FindInSet(Words& words, Resets& resets) {
   }
 }
 
-}  // namespace
-
-namespace {
+// At the name of set_config.
+void FindInCall(const Words& words, Resets& resets) {
+  Lexer ahead = words.Rest();
+  if (ahead.Next().kind != TokenKind::kOpenParen) return;
+  const SetConfigCall call = ReadSetConfig(ahead);
+  if (call.name.has_value() && !call.is_local) resets.Set(LowerCase(*call.name));
+}
 
 bool Contains(const std::vector<std::string>& names, std::string_view name) {
   return std::any_of(names.begin(), names.end(),
@@ -93,7 +98,9 @@ void FindResets(std::string_view text, StringSyntax syntax, Resets& resets) {
     } else if (words.Take("discard") && words.At("all")) {
       resets.ResetAll();
     }
-    while (!words.AtEnd()) words.Skip();
+    for (; !words.AtEnd(); words.Skip()) {
+      if (IsSetConfig(words.token())) FindInCall(words, resets);
+    }
     if (words.At(TokenKind::kSemicolon)) words.Skip();
   }
 }

@@ -9,21 +9,24 @@ namespace pglynx::wire {
 namespace {
 
 // In the order of Request.
-constexpr std::array<std::string_view, 26> kRequestNames = {
-    "Query",           "FunctionCall", "Sync",          "Parse",
-    "NamedParse",      "Bind",         "Describe",      "Execute",
-    "Close",           "NamedClose",   "CopyEnd",       "(ignored)",
-    "our first Query", "our Query",    "our probe",     "our setup",
-    "our marker",      "our settings", "our Parse",     "our unnamed Parse",
-    "our Describe",    "our Close",    "refused Query", "refused Parse",
-    "Close for Parse", "Parse again"};
+constexpr std::array<std::string_view, 27> kRequestNames = {
+    "Query",           "FunctionCall",    "Sync",
+    "Parse",           "NamedParse",      "Bind",
+    "Describe",        "Execute",         "Close",
+    "NamedClose",      "CopyEnd",         "(ignored)",
+    "our first Query", "our Query",       "our probe",
+    "our failure",     "our setup",       "our marker",
+    "our settings",    "our Parse",       "our unnamed Parse",
+    "our Describe",    "our Close",       "refused Query",
+    "refused Parse",   "Close for Parse", "Parse again"};
 
 bool EndsWithReady(Request request) {
   return request == Request::kQuery || request == Request::kFunctionCall ||
          request == Request::kSync || request == Request::kHiddenFirst ||
          request == Request::kHiddenQuery || request == Request::kHiddenProbe ||
-         request == Request::kHiddenSetup || request == Request::kHiddenMarker ||
-         request == Request::kHiddenRestore || request == Request::kDeniedQuery;
+         request == Request::kHiddenFailure || request == Request::kHiddenSetup ||
+         request == Request::kHiddenMarker || request == Request::kHiddenRestore ||
+         request == Request::kDeniedQuery;
 }
 
 bool IsHidden(Request request) {
@@ -185,7 +188,7 @@ ReplyTracker::Verdict ReplyTracker::OnError() {
     return Verdict::kForward;
   }
   const Request head = queue_[first_];
-  if (head == Request::kHiddenProbe) return Verdict::kSwallow;
+  if (head == Request::kHiddenProbe || head == Request::kHiddenFailure) return Verdict::kSwallow;
   if (head == Request::kHiddenSetup) return Verdict::kSetupFailed;
   if (head == Request::kHiddenRestore && status_ == 'E') return Verdict::kSwallow;
   if (IsHidden(head)) {

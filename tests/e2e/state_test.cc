@@ -572,18 +572,30 @@ TEST_CASE("SHOW CLIENTS tells why a client keeps its server") {
       CHECK(reason().empty());
     }
   }
-  SECTION("what stays on the server is named") {
-    const auto [sql, words] = GENERATE(
-        table<std::string, std::string>({{"create temp table t (i int)", "temp"},
-                                         {"select pg_advisory_lock(1)", "function"},
-                                         {"listen news", "listen"},
-                                         {"prepare p as select 1", "prepare"},
-                                         {"declare c cursor with hold for select 1", "cursor"},
-                                         {"set work_mem = '99kB'", "set"},
-                                         {"do $$ begin null; end $$", "do"},
-                                         {"set role app", "set"}}));
+  SECTION("nor for what the pooler moves along") {
+    for (const char* sql :
+         {"set work_mem = '99kB'", "set role app", "prepare p as select 1",
+          "do $$ begin null; end $$", "select set_config('work_mem', '1MB', false)",
+          "select pg_try_advisory_lock(1), pg_advisory_unlock(1)"}) {
+      CAPTURE(sql);
+      REQUIRE(client.Exec(sql).ok());
+      CHECK(pglynx::e2e::Eventually([&] { return reason().empty(); }));
+    }
+  }
+  SECTION("what stays on the server is named until it is gone") {
+    const auto [sql, words, end] = GENERATE(table<std::string, std::string, std::string>(
+        {{"create temp table t (i int)", "temporary", "drop table t"},
+         {"select pg_advisory_lock(1)", "advisory_lock", "select pg_advisory_unlock(1)"},
+         {"do 'begin perform pg_advisory_lock(1); end'", "advisory_lock",
+          "select pg_advisory_unlock_all()"},
+         {"listen news", "listen", "unlisten news"},
+         {"declare c cursor with hold for select 1", "cursor", "close c"},
+         {"create temp view v as select 1", "temporary", "discard temp"}}));
     CAPTURE(sql);
     REQUIRE(client.Exec(sql).ok());
-    CHECK(reason().find(words) != std::string::npos);
+    const std::string held = words;
+    CHECK(pglynx::e2e::Eventually([&] { return reason() == held; }));
+    REQUIRE(client.Exec(end).ok());
+    CHECK(pglynx::e2e::Eventually([&] { return reason().empty(); }));
   }
 }

@@ -202,8 +202,8 @@ void FuzzParameterChanges(std::string_view bytes) {
   PGLYNX_CHECK((sets.actual == sets.wanted) == (sets.actual->all() == sets.wanted->all()));
 
   std::string out;
-  const int messages = pool::AppendParameterChanges(
-      out, {*sets.actual, *table.Empty(), false}, *sets.wanted);
+  const int messages =
+      pool::AppendParameterChanges(out, {*sets.actual, *table.Empty(), false}, *sets.wanted);
   const std::vector<Frame> frames = WholeFrames(out);
   PGLYNX_CHECK(frames.size() == static_cast<size_t>(messages) && messages <= 2);
   Values server = AsMap(*sets.actual);

@@ -13,12 +13,14 @@ constexpr std::array<std::string_view, 4> kStatements = {"s0", "s1", "s2", "s3"}
 constexpr std::array<std::string_view, 4> kBegins = {
     "BEGIN", "START TRANSACTION", "begin work", "BEGIN ISOLATION LEVEL SERIALIZABLE, READ WRITE"};
 constexpr size_t kVanishBytesMax = 300;
-// TODO(soon): on, when the product knows what a batch has prepared before its Sync.
-constexpr bool kMixesNames = false;
 
 bool IsSqlName(const Op& op) {
   return op.kind == OpKind::kPrepare || op.kind == OpKind::kExecute ||
          op.kind == OpKind::kDeallocate || op.kind == OpKind::kDeallocateAll;
+}
+
+bool EndsTransaction(OpKind kind) {
+  return kind == OpKind::kCommit || kind == OpKind::kRollback || kind == OpKind::kRollbackTo;
 }
 
 template <typename Array>
@@ -124,17 +126,15 @@ void Bot::AskOnce() {
 std::vector<Op> Bot::SomeOps(Protocol protocol) {
   std::vector<Op> ops;
   bool resets = false;
-  bool names = false;
   for (uint64_t count = dice_.Between(1, 3); count > 0; --count) {
     const Op op = SomeOp(protocol);
     resets = resets || op.kind == OpKind::kReset || op.kind == OpKind::kResetAll;
     // Not a RESET in front of a SAVEPOINT or a BEGIN in one batch: docs/limits.md.
     const bool opens = op.kind == OpKind::kSavepoint || op.kind == OpKind::kBegin;
-    // Nor a name of a statement behind PREPARE or DEALLOCATE in one batch of the extended protocol.
-    const bool uses_name = !op.statement.empty() || IsSqlName(op);
-    const bool too_early = names && uses_name && protocol == Protocol::kExtended;
-    names = names || IsSqlName(op);
-    ops.push_back((resets && opens) || (too_early && !kMixesNames) ? Echo() : op);
+    // Nor a name behind the end of a transaction, which may have failed, in one Query.
+    const bool leaves = !ops.empty() && EndsTransaction(ops.front().kind) &&
+                        (!op.statement.empty() || IsSqlName(op)) && protocol == Protocol::kSimple;
+    ops.push_back((resets && opens) || leaves ? Echo() : op);
   }
   return ops;
 }

@@ -1,6 +1,6 @@
 // What the swarm found in the state of sessions that travel between servers: settings, names of
 // prepared statements, transactions that have not begun anywhere, pins. Each as the smallest
-// scenario that shows it, with the seeds that found it; [.] as in defects_test.cc.
+// scenario that shows it, with the seeds that found it.
 
 #include <chrono>
 #include <string>
@@ -40,7 +40,7 @@ Simulation WithPins(uint32_t pool_size, uint32_t max_pinned) {
 // ----- settings -----
 
 // Seeds 1, 57. What a client of a session pool set was taken for the server's default.
-TEST_CASE("in session mode a SET is no default of those who come later", "[.]") {
+TEST_CASE("in session mode a SET is no default of those who come later") {
   Simulation sim(1, OnePool{.mode = config::PoolMode::kSession, .pool_size = 2});
   FakeClient& anna = sim.NewClient();
   anna.Query({Set("DateStyle", "German")});
@@ -68,8 +68,7 @@ TEST_CASE("a SET LOCAL is no default of others") {
 // Seeds 131, 180. RESET ALL and the SETs behind it are two messages where the encoding is one of
 // them; what the first one reports was taken for the client's own value.
 TEST_CASE(
-    "what a RESET ALL in front of a client's settings shows is neither its value nor a default",
-    "[.]") {
+    "what a RESET ALL in front of a client's settings shows is neither its value nor a default") {
   Simulation sim(1, OnePool{.pool_size = 1});
   ClientOptions options;
   options.settings = {{"client_encoding", "latin1"}, {"TimeZone", "Europe/Paris"}};
@@ -85,7 +84,7 @@ TEST_CASE(
 }
 
 // Seeds 63, 65. The server was reset before it had been asked what a client set in between.
-TEST_CASE("a setting behind a function holds for what the client has sent ahead", "[.]") {
+TEST_CASE("a setting behind a function holds for what the client has sent ahead") {
   Simulation sim(1, OnePool{.pool_size = 1});
   FakeClient& anna = sim.NewClient();
   anna.Query({HiddenNothing()});
@@ -102,7 +101,7 @@ TEST_CASE("a setting behind a function holds for what the client has sent ahead"
 }
 
 // Seed 28. What was set and not yet asked for when RESET ALL was sent was learned behind it.
-TEST_CASE("RESET ALL takes back what was set right before it in a pipeline", "[.]") {
+TEST_CASE("RESET ALL takes back what was set right before it in a pipeline") {
   for (const Op& reset : {ResetAll(), DiscardAll()}) {
     Simulation sim(1, OnePool{.pool_size = 1});
     FakeClient& anna = sim.NewClient();
@@ -122,7 +121,7 @@ TEST_CASE("RESET ALL takes back what was set right before it in a pipeline", "[.
 }
 
 // Seeds 24, 673. Only a SET was seen to keep its value behind a RESET.
-TEST_CASE("set_config behind a RESET in one Query keeps its value", "[.]") {
+TEST_CASE("set_config behind a RESET in one Query keeps its value") {
   Simulation sim(1, OnePool{.pool_size = 1});
   FakeClient& anna = sim.NewClient({.settings = {{"application_name", "anna"}}});
   anna.Query({ResetAll(), SetConfig("application_name", "other", false)});
@@ -137,7 +136,7 @@ TEST_CASE("set_config behind a RESET in one Query keeps its value", "[.]") {
 
 // Seeds 5, 15, 33, 150 and many more. Once its first statement had found no server, all but the
 // simplest texts were answered with 25P02.
-TEST_CASE("a transaction that failed without a server is one that has failed", "[.]") {
+TEST_CASE("a transaction that failed without a server is one that has failed") {
   for (int i = 0; i < 7; ++i) {
     INFO("case " << i);
     Simulation sim(1, OnePool{.pool_size = 1, .query_wait_timeout = seconds(2)});
@@ -186,7 +185,7 @@ TEST_CASE("a transaction that failed without a server is one that has failed", "
 // ----- pins -----
 
 // Seeds 125, 147, 179. It was told FATAL, as if it had been refused the pin.
-TEST_CASE("a client above max_pinned may cancel what it runs", "[.]") {
+TEST_CASE("a client above max_pinned may cancel what it runs") {
   Simulation sim = WithPins(3, 1);
   FakeClient& anna = sim.NewClient();
   FakeClient& ben = sim.NewClient();
@@ -220,8 +219,31 @@ TEST_CASE("a client above max_pinned may leave more state behind") {
   RequireClean(sim);
 }
 
+// Found with pgx: both saw a free pin and then waited for servers, and together kept all of them.
+TEST_CASE("two clients that wait for servers do not both get the last pin") {
+  Simulation sim = WithPins(2, 1);
+  FakeClient& anna = sim.NewClient();
+  FakeClient& ben = sim.NewClient();
+  FakeClient& cleo = sim.NewClient();
+  FakeClient& dora = sim.NewClient();
+  anna.Query({Sleep(seconds(1))});
+  ben.Query({Sleep(seconds(1))});
+  sim.RunFor(milliseconds(100));
+  cleo.Query({Listen("a")});
+  dora.Query({Listen("b")});
+  sim.RunFor(seconds(3));
+  anna.Query({Echo()});  // finds a server
+  sim.RunFor(seconds(1));
+  CHECK(anna.idle());
+  cleo.Query({UnlistenAll()});
+  REQUIRE(sim.Settle());
+  dora.Query({UnlistenAll()});
+  REQUIRE(sim.Settle());
+  RequireClean(sim);
+}
+
 // Seed 263. The refusal was kept for whatever came next.
-TEST_CASE("who is refused a pin inside a failed transaction may still roll it back", "[.]") {
+TEST_CASE("who is refused a pin inside a failed transaction may still roll it back") {
   Simulation sim = WithPins(3, 1);
   FakeClient& anna = sim.NewClient();
   FakeClient& ben = sim.NewClient();
@@ -241,7 +263,7 @@ TEST_CASE("who is refused a pin inside a failed transaction may still roll it ba
 // ----- names of prepared statements -----
 
 // Seeds 36, 67, 85 and many more: what a batch prepares or drops was not known before its end.
-TEST_CASE("PREPARE and DEALLOCATE count for what follows in the same batch", "[.]") {
+TEST_CASE("PREPARE and DEALLOCATE count for what follows in the same batch") {
   const std::vector<std::vector<Op>> batches = {
       {Prepare("s", true), Execute("s", true)},
       {Prepare("s", false), Execute("s", false)},
@@ -267,7 +289,7 @@ TEST_CASE("PREPARE and DEALLOCATE count for what follows in the same batch", "[.
 }
 
 // Seed 1029, profile network. What an earlier batch has prepared is not sure before its answer.
-TEST_CASE("a Query waits for the names that a batch in front of it may have made", "[.]") {
+TEST_CASE("a Query waits for the names that a batch in front of it may have made") {
   Simulation sim(1, OnePool{.pool_size = 1});
   FakeClient& anna = sim.NewClient();
   anna.Extended({Insert("none"), EchoParameter().As("s")});
@@ -280,12 +302,13 @@ TEST_CASE("a Query waits for the names that a batch in front of it may have made
   RequireClean(sim);
 }
 
-// Seed 651. What was prepared in front of such a text failed, and that was the answer to it.
-TEST_CASE("a text that ends a failed transaction may prepare and execute statements", "[.]") {
-  for (const Op& last : {Prepare("s", true), Execute("r", true), Deallocate("r")}) {
-    for (const Op& first : {Rollback(), RollbackTo("p")}) {
+// Seeds 651, 353. What was prepared in front of such a text failed, and that was the answer to it,
+// or a name was given to another statement.
+TEST_CASE("a text that leaves a failed transaction is refused if it needs what the server lacks") {
+  for (const Op& last : {Prepare("s", true), Execute("r", true), Prepare("r", true)}) {
+    for (const Op& first : {Rollback(), RollbackTo("p"), Commit()}) {
       Simulation sim(1, OnePool{.pool_size = 2});
-      FakeClient& anna = sim.NewClient();
+      FakeClient& anna = sim.NewClient({.tolerated = {"0A000"}});
       FakeClient& ben = sim.NewClient();
       ben.Query({Prepare("s", true)});  // so that the pool knows it
       anna.Query({Prepare("r", true)});
@@ -296,14 +319,16 @@ TEST_CASE("a text that ends a failed transaction may prepare and execute stateme
       anna.Query({first, last});
       REQUIRE(sim.Settle());
       anna.Query({Rollback()});
+      ben.Query({Commit()});
+      REQUIRE(sim.Settle());
+      anna.Query({Execute("r", true)});
       RequireClean(sim);
     }
   }
 }
 
 // Seed 601. The error of what was to be prepared came first, then the rows.
-TEST_CASE("a statement that another server cannot prepare fails where it stands in its text",
-          "[.]") {
+TEST_CASE("a statement that another server cannot prepare fails where it stands in its text") {
   Simulation sim(1, OnePool{.pool_size = 2});
   RawClient anna(sim);
   anna.LogIn();
@@ -325,9 +350,24 @@ TEST_CASE("a statement that another server cannot prepare fails where it stands 
   RequireClean(sim);
 }
 
+// Seed 181.
+TEST_CASE("state that is not allowed is refused behind the end of a failed transaction, too") {
+  config::Config config = MakeConfig(OnePool{.pool_size = 1});
+  config.pools[0].on_session_state = config::SessionStatePolicy::kError;
+  Simulation sim(1, std::move(config), 1, PostgresUser::Method::kTrust);
+  FakeClient& anna = sim.NewClient({.tolerated = {"0A000"}});
+  anna.Query({Begin(), DivideByZero()});
+  anna.Query({Rollback(), Listen("a")});
+  REQUIRE(sim.Settle());
+  CHECK(anna.last_error() == "0A000");
+  anna.Query({Rollback()});
+  REQUIRE(sim.Settle());
+  CHECK(anna.model().status() == 'I');
+  RequireClean(sim);
+}
+
 // Seeds 85, 481, 493. It was carried out and taken back unseen.
-TEST_CASE("PREPARE is refused where its statement would be session state that is not allowed",
-          "[.]") {
+TEST_CASE("PREPARE is refused where its statement would be session state that is not allowed") {
   config::Config config = MakeConfig(OnePool{.pool_size = 2});
   config.pools[0].prepared_statements_cache_size = 0;
   config.pools[0].on_session_state = config::SessionStatePolicy::kError;
@@ -341,7 +381,7 @@ TEST_CASE("PREPARE is refused where its statement would be session state that is
 }
 
 // Seeds 496, 619. The question behind it was a Query, which drops the unnamed statement.
-TEST_CASE("a COPY that its client gives up leaves the unnamed statement", "[.]") {
+TEST_CASE("a COPY that its client gives up leaves the unnamed statement") {
   for (const auto mode : {config::PoolMode::kSession, config::PoolMode::kTransaction}) {
     Simulation sim(1, OnePool{.mode = mode, .pool_size = 1});
     FakeClient& anna = sim.NewClient();

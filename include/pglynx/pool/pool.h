@@ -279,7 +279,7 @@ class Pool {
   // Servers change hands without sequence values. That costs a query of its own for each client
   // that changes a sequence, so a pool whose clients have done without currval and lastval for
   // kSequencePatience such hand-overs believes that nobody will ask; until somebody does.
-  static constexpr uint32_t kSequencePatience = 1000;
+  static constexpr uint32_t kSequencePatience = 100'000;
   bool reads_sequences = true;
   void NoteSequencesRead() {
     reads_sequences = true;

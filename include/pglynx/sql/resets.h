@@ -19,7 +19,7 @@ struct Resets {
   // Compares without case.
   [[nodiscard]] bool Includes(std::string_view name) const;
 
-  // What comes later wins: a SET behind a RESET keeps its value.
+  // What comes later wins: a SET, or set_config of a constant name, behind a RESET keeps its value.
   void Reset(std::string name);
   void ResetAll();
   void Set(const std::string& name);

@@ -40,10 +40,11 @@ enum class Request : uint8_t {
   kNamedClose,  // a Close of a named statement; counted in Struck
   kCopyEnd,     // CopyDone or CopyFail: has no reply of its own
   kIgnored,     // the tracker's own note: a request that turned out to have no reply
-  // Each of these six is answered by its own ReadyForQuery; HeadIsHidden() knows their order.
+  // Each of these seven is answered by its own ReadyForQuery; HeadIsHidden() knows their order.
   kHiddenFirst,         // a Query of ours with another behind it that completes it
   kHiddenQuery,         // a Query of ours: everything it answers is swallowed
   kHiddenProbe,         // the same, but its answer is read, and it may fail
+  kHiddenFailure,       // a Query of ours that is to fail
   kHiddenSetup,         // a Query or batch of ours that the next request needs; see kSetupFailed
   kHiddenMarker,        // a Close and a Sync of ours; see unsure()
   kHiddenRestore,       // a batch of ours with its Sync, which may fail in a failed transaction
@@ -64,7 +65,7 @@ class ReplyTracker {
     kSwallow,          // answers a request of ours
     kAsParseComplete,  // a CloseComplete that stands for a ParseComplete
     kReplaceError,     // the failure of a denied request: the pooler's own error is shown
-    kSetupFailed,      // the ErrorResponse of a kHiddenSetup: it stands for the next request's
+    kSetupFailed,      // the ErrorResponse of a kHiddenSetup
     kHiddenFailed,     // an ErrorResponse to a request of ours: the connection is unusable
     kUnexpected,       // no request can have caused this reply
   };
