@@ -40,8 +40,11 @@ void ServerConnection::FailBatch() {
   tracker().Sent(wire::Request::kSync);
 }
 
+// Not while it runs the settings of the client that left: what that has sent behind them would run
+// without.
 void ServerConnection::CancelAgain() {
-  if (cancels_in_flight_ == 0 && !tracker().empty()) Cancel([] {});
+  const bool runs = !tracker().empty() && !tracker().HeadIsHidden();
+  if (cancels_in_flight_ == 0 && runs) Cancel([] {});
   const TimePoint now = launcher_.world().loop.Now();
   launcher_.world().loop.Arm(timer_, std::min(now + cancel_pause_, abandoned_at_ + kAbandonMax));
   cancel_pause_ = std::min(cancel_pause_ * 2, kCancelPauseMax);

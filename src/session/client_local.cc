@@ -40,6 +40,11 @@ std::string ValueOf(std::string_view token) {
   return value;
 }
 
+// The same text is a list in a startup packet and one name in SET: they are kept apart.
+std::string KeyOfSet(std::string_view name) {
+  return fmt::format("{}=", name);
+}
+
 // What a value is stored as depends on the value before it.
 bool DependsOnItself(std::string_view name) {
   return sql::EqualsIgnoreCase(name, "datestyle");
@@ -257,7 +262,7 @@ bool ClientSession::SetLocally(const SimpleForm& form) {
   const std::string* own_user = defaults_->Find(pool::kSessionUser);
   const bool other_user = user != nullptr && own_user != nullptr && *user != *own_user;
   if (role != nullptr || other_user) return false;  // others may set other things
-  const pool::Parameter* canonical = pool_.FindCanonical(form.name, ValueOf(form.value));
+  const pool::Parameter* canonical = pool_.FindCanonical(KeyOfSet(form.name), ValueOf(form.value));
   if (canonical == nullptr) return false;
   const std::string* before = wanted_->Find(canonical->name);
   const bool tells = defaults_->Find(canonical->name) != nullptr &&
@@ -306,7 +311,7 @@ void ClientSession::LearnSet() {
   for (const pool::Parameter& parameter : wanted_->all()) {
     if (!sql::EqualsIgnoreCase(parameter.name, set_->name)) continue;
     if (parameter.value.size() <= kLearnedBytesMax && set_->value.size() <= kLearnedBytesMax) {
-      pool_.LearnCanonical(set_->name, set_->value, parameter);
+      pool_.LearnCanonical(KeyOfSet(set_->name), set_->value, parameter);
     }
     break;
   }

@@ -248,7 +248,7 @@ void ClientSession::Finish() {
   }
   if (lease_ && (!scanner_.AtBoundary() || lease_->tracker().copy_in())) {
     // The server waits for the rest: it can only be closed.
-    if (!lease_->tracker().empty()) lease_->Cancel([] {});
+    if (!lease_->tracker().empty() && !lease_->tracker().HeadIsHidden()) lease_->Cancel([] {});
     lease_->tracker().Doubt();
   }
   state_ = State::kClosed;

@@ -61,6 +61,14 @@ std::string Replaced(std::string_view text, const PreparedUse& use, std::string_
   return replaced;
 }
 
+// Of several commands the server parses none.
+bool IsAlone(std::string_view text, const PreparedUse& use, sql::StringSyntax syntax) {
+  sql::Lexer rest(text.substr(use.statement_at + use.statement_bytes), syntax);
+  sql::Token token = rest.Next();
+  while (token.kind == sql::TokenKind::kSemicolon) token = rest.Next();
+  return use.statement == 0 && token.kind == sql::TokenKind::kEnd;
+}
+
 }  // namespace
 
 // `contents`: a Parse's body behind the name, replaced by what the server gets.
@@ -189,8 +197,9 @@ void ClientSession::MakeStatementFor(std::string_view name, bool exists) {
 // Postgres looks at what an EXECUTE executes as soon as it is parsed.
 void ClientSession::EnsureExecuted(std::string_view text, StateEffects effects) {
   if (!effects.Has(StateEffect::kExecute) || statements_ == nullptr) return;
-  const auto uses = sql::FindPreparedUses(text, table_.scratch().text_settings.Of(wanted_).syntax);
-  if (!uses.has_value() || uses->empty()) return;
+  const sql::StringSyntax syntax = table_.scratch().text_settings.Of(wanted_).syntax;
+  const auto uses = sql::FindPreparedUses(text, syntax);
+  if (!uses.has_value() || uses->empty() || !IsAlone(text, uses->front(), syntax)) return;
   const std::string& name = uses->front().name;
   if (!name.starts_with(pool::StatementCache::kNamePrefix)) return;
   uint64_t id = 0;

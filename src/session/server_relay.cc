@@ -74,6 +74,7 @@ void ClientSession::OnServerData(std::span<char> bytes) {
       if (error_ != nullptr && swallowed > 0) GatherError(item.bytes.substr(0, swallowed));
       const std::string_view run = item.bytes.substr(swallowed);
       if (!lease_->tracker().HeadIsHidden()) {
+        if (behind_parse_ != 0) TellHeldParse();
         batch.Add(run);
       } else if (lease_->tracker().head() == Request::kHiddenProbe && watch_ != nullptr) {
         watch_->AddReply(run);

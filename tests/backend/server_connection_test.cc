@@ -470,6 +470,23 @@ TEST_CASE("ServerConnection ends what a client left behind before it is used aga
   CHECK(world.pool.server_count() == 1);
 }
 
+// Swarm seed 600: RESET was cancelled, and the statement behind it ran under another client's
+// value.
+TEST_CASE("ServerConnection does not cancel the settings in front of what a client left behind") {
+  FakeBackend world;
+  BackendClient client;
+  FakeWire& wire = world.LogIn(client);
+  client.lease->tracker().Sent(pglynx::wire::Request::kHiddenQuery);
+  client.lease->tracker().Sent(pglynx::wire::Request::kQuery);
+  client.lease.Release();
+  CHECK(world.connector.attempts.size() == 1);
+  wire.Receive(Message('C', "RESET\0"sv) + Message('Z', "I"));
+  world.loop.turns.Pass(milliseconds(100));
+  world.connector.Accept(1).Hangup();
+  wire.Receive(FakeBackend::ErrorMessage("ERROR", "57014", "canceled") + Message('Z', "I"));
+  CHECK(wire.sent.find("DISCARD ALL") != std::string::npos);
+}
+
 TEST_CASE("ServerConnection has a batch fail that was left without its Sync") {
   FakeBackend world;
   BackendClient client;

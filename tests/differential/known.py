@@ -17,7 +17,6 @@ FAILED = "failed-transaction"
 REASONS = {
     FAILED: "in a failed transaction a server cannot be given a statement that it lacks, so its "
             "Bind or Describe is 25P02",
-    "batch-names": "names of SQL's PREPARE in an extended batch are judged as they were before it",
     "statements-view": "pg_prepared_statements is the server's: the pooler's names, all clients",
     "startup-options": "options in other forms than -c and -- are refused in the pooler's words",
     "startup-notice": "no notice at login says that a name was cut to 63 bytes",
@@ -32,7 +31,6 @@ ROWS = r"(D .*\n)+"
 PATTERNS = {
     FAILED: [(r"E 08P01\n", r"E 25P02\n"), (r"t\n[Tn]\n", r"E 25P02\n"),
              (r"t\n[Tn]\nE 08P01\n", r"E 25P02\n"), (r"t\n[Tn]\nE 25P02\n", r"E 25P02\n")],
-    "batch-names": [(r"E 42P05\n", r"C\n"), (rf"T\n{ROWS}C\n", r"n\nE 26000\n")],
     "statements-view": [(rf"({ROWS})?C\n", rf"{ROWS}C\n")],
     "startup-options": [(r"E 42601\n", r"E 42601\n")],
     "startup-notice": [(r"N 42622\n", r"")],
