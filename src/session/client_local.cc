@@ -294,28 +294,28 @@ bool ClientSession::ShownLocally(const SimpleForm& form) {
 
 // What a server accepted in a statement of its own: the next time it is not asked.
 void ClientSession::NoteSet(std::string_view text) {
-  set_.reset();
+  if (notes_ != nullptr) notes_->set.reset();
   const sql::StringSyntax syntax = table_.scratch().text_settings.Of(wanted_).syntax;
   const SimpleForm form = sql::FindSimpleForm(text, syntax);
   if (form.kind != Kind::kSet || batch_status_ != 'I') return;
   if (DependsOnItself(form.name) || form.name.find('"') != std::string_view::npos) return;
   if (wanted_->Find(pool::kRole) != nullptr) return;
-  set_ = std::make_unique<pool::Parameter>(
+  Notes().set = std::make_unique<pool::Parameter>(
       pool::Parameter{pool::LowerCase(form.name), ValueOf(form.value)});
-  set_request_ = lease_->tracker().next_number();
+  notes_->set_request = lease_->tracker().next_number();
 }
 
 // The SET has been carried out, and what it made of the value is known.
 void ClientSession::LearnSet() {
-  if (set_ == nullptr) return;
+  if (notes_ == nullptr || notes_->set == nullptr) return;
+  const std::unique_ptr<pool::Parameter> set = std::exchange(notes_->set, nullptr);
   for (const pool::Parameter& parameter : wanted_->all()) {
-    if (!sql::EqualsIgnoreCase(parameter.name, set_->name)) continue;
-    if (parameter.value.size() <= kLearnedBytesMax && set_->value.size() <= kLearnedBytesMax) {
-      pool_.LearnCanonical(KeyOfSet(set_->name), set_->value, parameter);
+    if (!sql::EqualsIgnoreCase(parameter.name, set->name)) continue;
+    if (parameter.value.size() <= kLearnedBytesMax && set->value.size() <= kLearnedBytesMax) {
+      pool_.LearnCanonical(KeyOfSet(set->name), set->value, parameter);
     }
     break;
   }
-  set_.reset();
 }
 
 bool ClientSession::DiscardedLocally() {

@@ -61,6 +61,7 @@ bool MayBeSimpleForm(const FrameScanner::Item& item) {
 size_t ClientSession::ConsumeInput(std::string_view bytes) {
   WriteBatch& batch = table_.scratch().to_server;
   batch.Clear();
+  kept_begin_ = nullptr;
   std::string_view rest = bytes;
   while (!rest.empty() && state_ != State::kClosed && !terminate_seen_) {
     if (lease_ && lease_->tracker().outstanding() >= wire::ReplyTracker::kOutstandingMax) {
@@ -134,29 +135,31 @@ bool ClientSession::OnClientMessage(const FrameScanner::Item& item) {
     bool denied = false;
     if (!AcquireServer(item, &denied)) return denied;
   }
-  const bool unsure = (lease_->tracker().unsure() && !lease_->tracker().skipping()) ||
-                      lease_->tracker().CopyUndecided();
+  const wire::ReplyTracker& tracker = lease_->tracker();
+  const bool unsure = (tracker.unsure() && !tracker.skipping()) || tracker.CopyUndecided();
   if (unsure || MustWaitForAnswers(item) ||
       ((item.type == 'B' || comparing_ != 0) && pool_.world().database.ddl_count > 0 &&
        SharesStatements() && MustCompareResult(item))) {
     PauseClient(kPausedPipeline);
-    if (lease_->tracker().unsynced()) {  // the answers are asked for
+    if (tracker.unsynced()) {  // the answers are asked for
       table_.scratch().to_server.Add(std::string_view("H\0\0\0\4", wire::kHeaderBytes));
     }
     return false;
   }
-  const bool asks = lease_->tracker().empty();  // our own settings, if any, are a part of it
-  if (asks && !lease_->tracker().unsynced()) batch_status_ = lease_->tracker().status();
-  PrepareServer();
+  const bool asks = tracker.empty();  // our own settings, if any, are a part of it
+  if (asks) {
+    if (!tracker.unsynced()) batch_status_ = tracker.status();
+    PrepareServer();
+    query_at_ = table_.world().loop.Now();
+  }
   if (!request_open_) {
     request_open_ = true;
-    request_at_ = table_.world().loop.Now();
+    request_at_ = asks ? query_at_ : table_.world().loop.Now();
     if (!transaction_open_) {
       transaction_open_ = true;
       transaction_at_ = request_at_;
     }
   }
-  if (asks) query_at_ = table_.world().loop.Now();
   ForwardClientMessage(item);
   if (asks) ArmDueTimer();
   return true;
@@ -288,10 +291,6 @@ void ClientSession::ForwardClientMessage(const FrameScanner::Item& item) {
     batch.Add(item.bytes);  // the server reads and discards it, whatever it is
     return;
   }
-  if (batch_status_ == 'I' && (keeping_ != Keeping::kNo || item.type == 'B' || item.type == 'D') &&
-      SharesStatements()) {
-    KeepForRetry(item);
-  }
   switch (item.type) {
     case 'Q':
       OnQuery(item);
@@ -300,10 +299,13 @@ void ClientSession::ForwardClientMessage(const FrameScanner::Item& item) {
       OnParse(item);
       return;
     case 'B':
-      OnBind(item);
-      return;
     case 'D':
-      OnDescribe(item);
+      if (batch_status_ == 'I' && !tracker.unsynced()) kept_begin_ = item.bytes.data();
+      if (item.type == 'B') {
+        OnBind(item);
+      } else {
+        OnDescribe(item);
+      }
       return;
     case 'C':
       OnCloseStatement(item);
@@ -316,6 +318,7 @@ void ClientSession::ForwardClientMessage(const FrameScanner::Item& item) {
       ++ready_owed_;
       lease_->memory().statements.NextBatch();
       if (statements_ != nullptr) statements_->NextBatch();
+      if (kept_begin_ != nullptr) KeepBatch(item);
       batch.Add(item.bytes);
       AskBehindBatch();
       return;

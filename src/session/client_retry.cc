@@ -43,38 +43,33 @@ constexpr size_t kKeptBytesMax = size_t{4} * 1024;
 
 }  // namespace
 
-// Called for each extended message that goes to the server: in one piece, as drivers send a batch;
-// a large Bind is not.
-void ClientSession::KeepForRetry(const FrameScanner::Item& item) {
-  if (keeping_ == Keeping::kNo) {
-    if (item.type == 'S' || lease_->tracker().unsynced()) return;
-    BeginKeeping(item);
-    return;
-  }
-  const bool binds = item.type == 'B' && keeping_ == Keeping::kOpen;  // one, or some may have run
-  const bool known = binds || item.type == 'D' || item.type == 'E' || item.type == 'S';
-  if (!known || item.bytes.data() != kept_end_ || item.kind != FrameScanner::Kind::kMessage) {
-    keeping_ = Keeping::kNo;
-    return;
-  }
-  kept_end_ += item.bytes.size();
-  if (binds) keeping_ = Keeping::kBound;
-  kept_describes_ = kept_describes_ || item.type == 'D';
-  if (item.type != 'S') return;
-  const auto bytes = static_cast<size_t>(kept_end_ - kept_begin_);
-  const bool wanted = kept_describes_ && bytes <= kKeptBytesMax;
-  keeping_ = wanted ? Keeping::kWhole : Keeping::kNo;
-  if (wanted) lease_->memory().kept_batch.assign(kept_begin_, bytes);
+// Its Sync is sent: a batch that came in one piece is kept until it is answered.
+void ClientSession::KeepBatch(const FrameScanner::Item& sync) {
+  const auto bytes = static_cast<size_t>(sync.bytes.data() + sync.bytes.size() - kept_begin_);
+  keeps_batch_ = bytes <= kKeptBytesMax;
+  if (keeps_batch_) lease_->memory().kept_batch.assign(kept_begin_, bytes);
+  kept_begin_ = nullptr;
 }
 
-// The message, a Parse, Bind or Describe, is the first of its batch.
-void ClientSession::BeginKeeping(const FrameScanner::Item& item) {
-  if (item.kind != FrameScanner::Kind::kMessage) return;
-  keeping_ = item.type == 'B' ? Keeping::kBound : Keeping::kOpen;
-  kept_begin_ = item.bytes.data();
-  kept_end_ = kept_begin_ + item.bytes.size();
-  // A statement that is prepared anew has no earlier result that its client knows.
-  kept_describes_ = item.type != 'B';
+// Whether what is kept may be sent again: it uses one statement, whose result is described or which
+// is prepared anew, so that the client relies on no earlier description of it.
+bool ClientSession::MayRetry() const {
+  if (!keeps_batch_ || retrying_) return false;
+  FrameScanner scanner(wire::FrontendRules(), static_cast<uint32_t>(kKeptBytesMax));
+  std::string_view rest = lease_->memory().kept_batch;
+  bool describes = !rest.empty() && rest[0] == 'P';
+  size_t binds = 0;
+  while (!rest.empty()) {
+    const FrameScanner::Item item = scanner.Next(rest);
+    const bool first = rest.size() == lease_->memory().kept_batch.size();
+    rest.remove_prefix(item.bytes.size());
+    describes = describes || item.type == 'D';
+    binds += item.type == 'B' ? 1U : 0U;
+    const bool known = item.type == 'B' || item.type == 'D' || item.type == 'E' ||
+                       item.type == 'S' || (first && item.type == 'P');
+    if (!known || item.kind != FrameScanner::Kind::kMessage) return false;
+  }
+  return describes && binds <= 1;
 }
 
 // The next request is about it.
@@ -94,7 +89,7 @@ bool ClientSession::OnStalePlan(Request head, uint64_t number) {
   if (!for_good) return false;
   // Only its Sync is left.
   const bool alone = lease_->tracker().outstanding() == 1 && scanner_.AtBoundary();
-  if (keeping_ != Keeping::kWhole || !kept_describes_ || !alone || retrying_) return false;
+  if (!alone || !MayRetry()) return false;
   if (behind_parse_ != 0) {
     behind_parse_ = 0;
     statements_->RemoveDone(use != nullptr ? use->name() : std::string_view());
@@ -105,8 +100,7 @@ bool ClientSession::OnStalePlan(Request head, uint64_t number) {
 
 // The failed batch has ended and nobody was told.
 void ClientSession::Retry() {
-  retry_due_ = false;
-  keeping_ = Keeping::kNo;
+  retry_due_ = keeps_batch_ = false;
   const std::string batch = std::move(lease_->memory().kept_batch);
   FrameScanner scanner(wire::FrontendRules(), static_cast<uint32_t>(kKeptBytesMax));
   std::string_view rest = batch;

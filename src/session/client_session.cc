@@ -124,14 +124,9 @@ void ClientSession::Attach(pool::Lease lease) {
   server_fatal_seen_ = false;
   swallow_bytes_ = 0;
   // Requests are numbered by their server.
-  sql_changes_.clear();
-  parse_shifts_.reset();
-  sql_names_.reset();
-  set_.reset();
-  set_ups_.clear();
+  notes_.reset();
   comparing_ = 0;
-  setup_error_.reset();
-  keeping_ = Keeping::kNo;
+  keeps_batch_ = false;
   if (SessionMode()) lease_->memory().needs_reset = true;
 }
 

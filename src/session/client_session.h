@@ -232,7 +232,10 @@ class ClientSession final : public net::StreamListener,
   void OnAnswer(char status);
   void LearnSettings(const std::vector<StateWatch::Setting>& settings);
   void SetHeld(uint8_t held);
-  [[nodiscard]] bool MayHoldState() const;
+  // It does, or the answer is on its way.
+  [[nodiscard]] bool MayHoldState() const {
+    return IsPinned() || (watch_ != nullptr && (watch_->owes() || watch_->asking()));
+  }
   void TakePin();
   void ReturnPin();
   void NoteSearchPath();
@@ -324,21 +327,24 @@ class ClientSession final : public net::StreamListener,
   std::string_view OnRenamedTag(std::string_view tag);
   // The same for Parse, Bind and Execute.
   void RenameParse(std::string& contents, sql::StateEffects effects);
+  void NoteShift(std::string_view text, sql::StateEffects effects);
+  [[nodiscard]] bool HasShifts() const { return notes_ != nullptr && !notes_->shifts.empty(); }
   bool PrepareRenamed(std::string_view text, sql::StateEffects effects, Moment moment);
   bool MakePrepared(std::string_view text, NameChange& change);
   void MakeStatementFor(std::string_view name, bool exists);
   void EnsureExecuted(std::string_view text, sql::StateEffects effects);
   std::string_view Carry(NameChange& change);
   // --- client_retry.cc ---
-  // A batch of one Bind or Describe, outside of a transaction, kept until it is answered.
-  void KeepForRetry(const wire::FrameScanner::Item& item);
-  void BeginKeeping(const wire::FrameScanner::Item& item);
+  // A batch outside of a transaction, kept until it is answered.
+  void KeepBatch(const wire::FrameScanner::Item& sync);
+  [[nodiscard]] bool MayRetry() const;
   // True: the batch will be sent again and nobody is told.
   bool OnStalePlan(wire::Request head, uint64_t number);
   void Retry();
   // The client knows an earlier result of it: whether it is told the new one.
   void NoteUse(const pool::Statement* statement, std::string_view name);
-  void SettleSql(char status);
+  RequestNotes& Notes();
+  void SettleNotes(char status);
   void NoteResult(uint64_t number, std::string_view body);
   void CompareResult(std::string_view body);
   bool MustCompareResult(const wire::FrameScanner::Item& item);
@@ -347,6 +353,7 @@ class ClientSession final : public net::StreamListener,
   Fate OnServerMessage(char* bytes, const wire::FrameScanner::Item& item);
   void OnHiddenReply(wire::Request head, char type, std::string_view body, char status);
   Fate OnServerError(const wire::FrameScanner::Item& item);
+  Fate OnDeniedError(const wire::FrameScanner::Item& item);
   // A Parse that was not sent is answered by the reply behind it: an error that it would have met
   // is told in its place.
   void TellHeldParse();
@@ -384,12 +391,7 @@ class ClientSession final : public net::StreamListener,
   std::unique_ptr<UnnamedStatement> unnamed_;  // nullptr: it never had one
   pool::ParameterRef defaults_;                // the servers' defaults as this client was told
   std::unique_ptr<DeferredBegin> deferred_;
-  std::unique_ptr<pool::Parameter> set_;                   // what a SET under way sets
-  std::unique_ptr<std::vector<ParseShift>> parse_shifts_;  // of the batch under way
-  std::unique_ptr<RenamedText> sql_names_;                 // a text that is not answered yet
-  std::vector<NameChange> sql_changes_;                // of Binds that have not been carried out
-  std::vector<uint64_t> set_ups_;                      // statements of kHiddenSetup, in order
-  std::unique_ptr<std::string> setup_error_;           // why what comes next may lack a statement
+  std::unique_ptr<RequestNotes> notes_;                // nullptr: none
   std::unique_ptr<std::string> error_;                 // of the server, as far as it has come
   std::unique_ptr<StateWatch> watch_;                  // nullptr: nothing was ever left behind
   std::unique_ptr<StateWatch::Answer> unknown_;        // what could not be had, to be asked again
@@ -411,13 +413,11 @@ class ClientSession final : public net::StreamListener,
   TimePoint quiet_since_{};   // the client's last message, or the end of its last reply
   TimePoint timed_out_at_{};  // query_timeout has cancelled what runs now
   TimePoint pinned_since_{};
-  uint64_t set_request_ = 0;          // that of set_
-  const char* kept_begin_ = nullptr;  // of the batch that may be kept, and its end so far
-  const char* kept_end_ = nullptr;
-  uint64_t comparing_ = 0;        // the statement whose result is being compared
-  uint64_t error_request_ = 0;    // whose error is being told
-  uint64_t behind_parse_ = 0;     // the request behind a Parse whose answer is held; 0: none
-  uint64_t sequence_server_ = 0;  // where it last changed a sequence; 0: nowhere
+  const char* kept_begin_ = nullptr;  // of the batch that may be kept, in the bytes being handled
+  uint64_t comparing_ = 0;            // the statement whose result is being compared
+  uint64_t error_request_ = 0;        // whose error is being told
+  uint64_t behind_parse_ = 0;         // the request behind a Parse whose answer is held; 0: none
+  uint64_t sequence_server_ = 0;      // where it last changed a sequence; 0: nowhere
   Timer due_timer_ = MemberTimer<&ClientSession::OnDueTimer>(this);
   uint32_t cancel_pid_;
   // As the pool was at the login: names that exist already do not change sides at a reload.
@@ -439,11 +439,9 @@ class ClientSession final : public net::StreamListener,
   bool transaction_open_ = false;
   bool server_fatal_seen_ = false;  // the client has been told FATAL by the server
   bool terminate_seen_ = false;
-  bool told_standby_;         // the last in_hot_standby that the client was told
-  bool rolled_back_ = false;  // ROLLBACK was answered since the last ReadyForQuery
-  enum class Keeping : uint8_t { kNo, kOpen, kBound, kWhole };
-  Keeping keeping_ = Keeping::kNo;  // the server's kept_batch
-  bool kept_describes_ = false;     // it asks for the result's description
+  bool told_standby_;               // the last in_hot_standby that the client was told
+  bool rolled_back_ = false;        // ROLLBACK was answered since the last ReadyForQuery
+  bool keeps_batch_ = false;        // the server's kept_batch is the one under way
   bool retry_due_ = false;          // the batch under way has failed and is to be sent again
   bool retrying_ = false;           // it is being sent again
   bool failed_before_end_ = false;  // the last deferred transaction had

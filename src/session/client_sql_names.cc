@@ -217,11 +217,11 @@ bool ClientSession::SentRenamed(std::string_view text, StateEffects effects) {
     MakeStatementFor(fmt::format("{}_{}", kGoneStatement, i), true);
   }
   if (statements_ == nullptr) statements_ = std::make_unique<PreparedStatements>();
-  sql_names_ = std::make_unique<RenamedText>(std::move(rewriter.result));
+  Notes().renamed = std::make_unique<RenamedText>(std::move(rewriter.result));
   DropUnnamedStatement();
-  sql_names_->request = lease_->tracker().next_number();
+  notes_->renamed->request = lease_->tracker().next_number();
   std::string& query = table_.scratch().to_server.NewOwned();
-  wire::AppendQuery(query, sql_names_->text);
+  wire::AppendQuery(query, notes_->renamed->text);
   table_.scratch().to_server.AddOwned(query);
   lease_->tracker().Sent(Request::kQuery);
   ++ready_owed_;
@@ -252,7 +252,7 @@ void ClientSession::SetUpOnServer(const pool::Statement& statement) {
     lease_->NoteUnnamed(id_, 0);
   }
   table_.scratch().to_server.AddOwned(message);
-  set_ups_.push_back(statement.id);
+  Notes().set_ups.push_back(statement.id);
   held.Made(statement.id);
   lease_->tracker().Sent(Request::kHiddenSetup);
   ++pool_.stats().server_parse_count;
@@ -267,14 +267,16 @@ Error ClientSession::TooManyStatements(uint32_t most) {
 // A statement of the text under way has been carried out. The tag that the client sees instead
 // of the server's; empty: that.
 std::string_view ClientSession::OnRenamedTag(std::string_view tag) {
-  if (!sql_changes_.empty() && (tag == "PREPARE" || tag == "DEALLOCATE")) {
-    NameChange change = std::move(sql_changes_.front());
-    sql_changes_.erase(sql_changes_.begin());
+  std::vector<NameChange>& changes = notes_->changes;
+  if (!changes.empty() && (tag == "PREPARE" || tag == "DEALLOCATE")) {
+    NameChange change = std::move(changes.front());
+    changes.erase(changes.begin());
     return Carry(change);
   }
-  if (sql_names_ == nullptr || lease_->tracker().answered() != sql_names_->request) return {};
-  const size_t statement = sql_names_->answered++;
-  for (NameChange& change : sql_names_->changes) {
+  RenamedText* renamed = notes_->renamed.get();
+  if (renamed == nullptr || lease_->tracker().answered() != renamed->request) return {};
+  const size_t statement = renamed->answered++;
+  for (NameChange& change : renamed->changes) {
     if (change.statement == statement) return Carry(change);
   }
   return {};

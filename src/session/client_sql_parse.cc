@@ -21,21 +21,24 @@ using sql::StateEffects;
 using wire::Request;
 using Kind = sql::PreparedUse::Kind;
 
-// Behind a text that is the same for all clients stands the client's name, as a comment in hex.
+// Behind a text that is the same for all clients stands the client's name, as a comment in hex, and
+// how many characters it had in the client's own text.
 constexpr std::string_view kNoteBegin = " /*pglynx ";
 constexpr std::string_view kNoteEnd = "*/";
 
-std::string WithNote(std::string text, char kind, std::string_view name) {
+std::string WithNote(std::string text, char kind, std::string_view name, size_t characters) {
   text += kNoteBegin;
   text += kind;
   for (const char c : name) text += fmt::format("{:02x}", static_cast<unsigned char>(c));
+  text += fmt::format(".{}", characters);
   text += kNoteEnd;
   return text;
 }
 
 struct ParseNote {
-  char kind = 0;  // 'p', 'd' or 'a'; 0: there is none
+  char kind = 0;  // 'e', 'p', 'd' or 'a'; 0: there is none
   std::string name;
+  size_t characters = 0;
 };
 
 ParseNote NoteOf(std::string_view text) {
@@ -43,8 +46,12 @@ ParseNote NoteOf(std::string_view text) {
   if (at == std::string_view::npos || !text.ends_with(kNoteEnd)) return {};
   std::string_view note = text.substr(at + kNoteBegin.size());
   note.remove_suffix(kNoteEnd.size());
-  if (note.empty() || note.size() % 2 == 0) return {};
-  ParseNote result{note[0], {}};
+  const size_t point = note.find('.');
+  if (point == std::string_view::npos || point % 2 == 0) return {};
+  ParseNote result{note[0], {}, 0};
+  const std::string_view digits = note.substr(point + 1);
+  std::from_chars(digits.data(), digits.data() + digits.size(), result.characters);
+  note = note.substr(0, point);
   for (size_t i = 1; i + 1 < note.size(); i += 2) {
     unsigned value = 0;
     const auto [end, error] = std::from_chars(note.data() + i, note.data() + i + 2, value, 16);
@@ -80,36 +87,50 @@ void ClientSession::RenameParse(std::string& contents, StateEffects effects) {
   const auto uses = sql::FindPreparedUses(text, table_.scratch().text_settings.Of(wanted_).syntax);
   if (!uses.has_value() || uses->size() != 1) return;
   const PreparedUse& use = uses->front();
-  const auto shifted = [this, text, &use](std::string_view name) {
-    const auto own = static_cast<int64_t>(Characters(text.substr(use.name_at, use.name_bytes)));
-    if (parse_shifts_ == nullptr) parse_shifts_ = std::make_unique<std::vector<ParseShift>>();
-    parse_shifts_->push_back({lease_->tracker().next_number(),
-                              {Characters(text.substr(0, use.name_at)) + name.size(),
-                               static_cast<int64_t>(name.size()) - own},
-                              std::string(name),
-                              use.name});
-    return Replaced(text, use, name);
-  };
+  const auto shifted = [text, &use](std::string_view name) { return Replaced(text, use, name); };
+  const size_t own = Characters(text.substr(use.name_at, use.name_bytes));
   const std::string gone = fmt::format("{}_0", kGoneStatement);
   switch (use.kind) {
     case Kind::kExecute: {
       const pool::Statement* known = statements_ != nullptr ? statements_->Find(use.name) : nullptr;
-      if (known != nullptr) contents = WithNote(shifted(known->name), 'e', use.name) + tail;
+      if (known != nullptr) contents = WithNote(shifted(known->name), 'e', use.name, own) + tail;
       return;
     }
     case Kind::kPrepare:
-      contents = WithNote(shifted(kPassingStatement), 'p', use.name) + tail;
+      contents = WithNote(shifted(kPassingStatement), 'p', use.name, own) + tail;
       return;
     case Kind::kDeallocate:
-      contents = WithNote(shifted(gone), 'd', use.name) + tail;
+      contents = WithNote(shifted(gone), 'd', use.name, own) + tail;
       return;
     case Kind::kDeallocateAll:
-      contents = WithNote(shifted(gone), 'a', {}) + tail;
+      contents = WithNote(shifted(gone), 'a', {}, own) + tail;
       return;
     case Kind::kDiscardAll:
     case Kind::kDiscardPlans:
       return;
   }
+}
+
+// Of a Parse or a Bind: where in the text that the server has the client's own name was longer or
+// shorter.
+void ClientSession::NoteShift(std::string_view text, StateEffects effects) {
+  const uint64_t request = lease_->tracker().next_number();
+  const ParseNote note = UsesNames(effects) ? NoteOf(text) : ParseNote();
+  const sql::StringSyntax syntax = table_.scratch().text_settings.Of(wanted_).syntax;
+  const auto uses = note.kind != 0 ? sql::FindPreparedUses(text, syntax) : std::nullopt;
+  if (!uses.has_value() || uses->size() != 1) {
+    // Another text: what was noted before is not about it.
+    if (HasShifts()) notes_->shifts.push_back({request, {}, {}, {}});
+    return;
+  }
+  const PreparedUse& use = uses->front();
+  const std::string_view name = text.substr(use.name_at, use.name_bytes);
+  Notes().shifts.push_back(
+      {request,
+       {Characters(text.substr(0, use.name_at)) + name.size(),
+        static_cast<int64_t>(name.size()) - static_cast<int64_t>(note.characters)},
+       std::string(name),
+       note.name});
 }
 
 // In front of the Bind (or Describe) of such a text: what it needs on the server. `text` is what
@@ -157,7 +178,7 @@ bool ClientSession::PrepareRenamed(std::string_view text, StateEffects effects, 
   }
   names_dropped_ = true;
   change.request = lease_->tracker().next_number();
-  sql_changes_.push_back(std::move(change));
+  Notes().changes.push_back(std::move(change));
   return true;
 }
 

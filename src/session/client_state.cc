@@ -81,11 +81,6 @@ std::string_view Body(const FrameScanner::Item& item) {
 
 }  // namespace
 
-// It does, or the answer is on its way.
-bool ClientSession::MayHoldState() const {
-  return IsPinned() || (watch_ != nullptr && (watch_->owes() || watch_->asking()));
-}
-
 std::string_view ClientSession::PinReason() const {
   if (!kept_for_.empty()) return kept_for_;
   if ((held_ & kHoldsUnknown) != 0) return held_reason_;
@@ -442,8 +437,9 @@ void ClientSession::LearnSettings(const std::vector<StateWatch::Setting>& settin
   }
   NoteSearchPath();
   // The question came right behind it.
-  if (lease_->tracker().answered() == set_request_ + 2) LearnSet();
-  set_.reset();
+  if (notes_ == nullptr) return;
+  if (lease_->tracker().answered() == notes_->set_request + 2) LearnSet();
+  notes_->set.reset();
 }
 
 void ClientSession::NoteSearchPath() {

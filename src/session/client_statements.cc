@@ -81,7 +81,7 @@ bool ClientSession::MustWaitForAnswers(const FrameScanner::Item& item) const {
   // A cancel that comes late must not hit what follows the statement it was meant for: our
   // own settings, or the client's next one where query_timeout sent it.
   if (tracker.empty() && lease_->HasCancelInFlight()) return true;
-  if (sql_names_ != nullptr && (statement || type == 'Q')) return true;
+  if (notes_ != nullptr && notes_->renamed != nullptr && (statement || type == 'Q')) return true;
   if (type == 'Q' && names_dropped_ && !tracker.unsynced()) return true;
   if (type == 'Q' && statements_ != nullptr && statements_->Uncertain()) return true;
   // Whether the transaction has failed.
@@ -89,7 +89,8 @@ bool ClientSession::MustWaitForAnswers(const FrameScanner::Item& item) const {
     return true;
   if (!statement || SessionMode()) return false;
   pool::ServerMemory& memory = lease_->memory();
-  if (UsesUnnamedStatement(item)) {
+  const bool may_be_unnamed = unnamed_ != nullptr || memory.unnamed.size() > 1;
+  if (may_be_unnamed && UsesUnnamedStatement(item)) {
     const uint64_t batch = memory.statements.batch();
     memory.unnamed.Settle(tracker.answered());
     if (unnamed_ != nullptr) unnamed_->Settle(tracker.answered());
@@ -98,7 +99,8 @@ bool ClientSession::MustWaitForAnswers(const FrameScanner::Item& item) const {
     }
   }
   if (!SharesStatements()) return false;
-  const bool names_change = (names_dropped_ || !sql_changes_.empty()) && !tracker.empty();
+  const bool changes = names_dropped_ || (notes_ != nullptr && !notes_->changes.empty());
+  const bool names_change = changes && !tracker.empty();
   if (names_change && (!tracker.unsynced() || UsesName(item))) return true;
   return (statements_ != nullptr && statements_->Uncertain()) || memory.statements.Uncertain();
 }
@@ -160,7 +162,10 @@ void ClientSession::OnParse(const FrameScanner::Item& item) {
   if (!SessionMode() && UsesNames(effects)) {
     renamed = contents;
     RenameParse(renamed, effects);
+    NoteShift(TextOf(renamed), effects);
     EnsureExecuted(TextOf(renamed), effects);
+  } else if (HasShifts()) {
+    NoteShift({}, {});
   }
   if (!name.empty() && SharesStatements()) {
     OnNamedParse(item, name, renamed.empty() ? contents : renamed, effects);
@@ -220,7 +225,7 @@ void ClientSession::OnNamedParse(const FrameScanner::Item& item, std::string_vie
     ++pool_.stats().server_parse_count;
   } else {
     // Answered in its place in the pipeline: CloseComplete, shown as ParseComplete.
-    if (batch_status_ == 'I' && !tracker.unsynced()) BeginKeeping(item);
+    if (batch_status_ == 'I' && !tracker.unsynced()) kept_begin_ = item.bytes.data();
     wire::AppendClose(message, 'S', kNoStatement);
     tracker.Sent(Request::kParseAsClose);
   }
@@ -319,6 +324,9 @@ void ClientSession::OnBind(const FrameScanner::Item& item) {
       if (!PrepareRenamed(TextOf(unnamed_->contents()), unnamed_->effects(), Moment::kRuns)) {
         return;
       }
+      if (UsesNames(unnamed_->effects()) || HasShifts()) {
+        NoteShift(TextOf(unnamed_->contents()), unnamed_->effects());
+      }
       unnamed_->Bound();
     }
     EnsureUnnamedStatement();
@@ -347,6 +355,9 @@ bool ClientSession::BindNamed(const FrameScanner::Item& item, std::string_view n
     NoteDroppedNames(effects);
     NoteBoundSettings(item, text, effects);
     if (!PrepareRenamed(text, effects, Moment::kRuns)) return false;
+    if (UsesNames(effects) || HasShifts()) NoteShift(text, effects);
+  } else if (HasShifts()) {
+    NoteShift({}, {});
   }
   if (statement->stale) {
     if (!RenewStale(item, name)) return false;
@@ -377,12 +388,8 @@ void ClientSession::OnDescribe(const FrameScanner::Item& item) {
       return;
     }
   }
-  const pool::StatementUses::Use* last = lease_->memory().uses.last();
-  if (!of_statement && SharesStatements() && last != nullptr && !lease_->tracker().empty() &&
-      last->request + 1 == lease_->tracker().next_number()) {
-    // Of the portal that was bound right before.
-    lease_->memory().uses.AddAgain(lease_->tracker().next_number());
-  }
+  // Of the portal that was bound right before.
+  if (!of_statement) lease_->memory().uses.Continue(lease_->tracker().next_number());
   lease_->tracker().Sent(Request::kDescribe);
   table_.scratch().to_server.Add(item.bytes);
 }

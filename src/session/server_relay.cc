@@ -17,35 +17,6 @@ using wire::FrameScanner;
 using wire::Request;
 using Verdict = wire::ReplyTracker::Verdict;
 
-// The severity of an ErrorResponse that ends the connection ("Error and Notice Message
-// Fields": V is never localised).
-bool IsFatal(std::string_view body) {
-  return body.find(std::string_view("VFATAL\0", 7)) != std::string_view::npos ||
-         body.find(std::string_view("VPANIC\0", 7)) != std::string_view::npos;
-}
-
-// 25P02 in_failed_sql_transaction, which Postgres says before it looks any further.
-bool IsAbortedTransaction(std::string_view body) {
-  return body.find(std::string_view("\0C25P02\0", 8)) != std::string_view::npos;
-}
-
-// 26000 invalid_sql_statement_name.
-bool IsUnknownStatement(std::string_view body) {
-  return body.find(std::string_view("\0C26000\0", 8)) != std::string_view::npos;
-}
-
-// "cached plan must not change result type", in whatever language (RevalidateCachedQuery in
-// src/backend/utils/cache/plancache.c).
-bool IsStalePlan(std::string_view body) {
-  return body.find(std::string_view("\0C0A000\0", 8)) != std::string_view::npos &&
-         body.find(std::string_view("\0RRevalidateCachedQuery\0", 24)) != std::string_view::npos;
-}
-
-// 57014 query_canceled.
-bool IsCanceled(std::string_view body) {
-  return body.find(std::string_view("\0C57014\0", 8)) != std::string_view::npos;
-}
-
 }  // namespace
 
 void ClientSession::OnServerData(std::span<char> bytes) {
@@ -130,17 +101,16 @@ void ClientSession::OnHiddenReply(Request head, char type, std::string_view body
     OnAnswer(status);
   } else if (head == Request::kHiddenDescribe && (type == 'T' || type == 'n')) {
     CompareResult(type == 'T' ? body : std::string_view());
-  } else if (head == Request::kHiddenSetup && type == 'Z' && !set_ups_.empty()) {
-    set_ups_.erase(set_ups_.begin());
+  } else if (head == Request::kHiddenSetup && type == 'Z' && !Notes().set_ups.empty()) {
+    notes_->set_ups.erase(notes_->set_ups.begin());
   }
 }
 
 ClientSession::Fate ClientSession::OnServerMessage(char* bytes, const FrameScanner::Item& item) {
   wire::ReplyTracker& tracker = lease_->tracker();
   const std::string_view body = item.bytes.substr(wire::kHeaderBytes);
-  const bool hidden = tracker.HeadIsHidden();
   if (behind_parse_ != 0 && item.type != 'E') TellHeldParse();
-  if (item.type == 'S') return OnParameterStatus(body, hidden);
+  if (item.type == 'S') return OnParameterStatus(body, tracker.HeadIsHidden());
   if (item.type == 'E') return OnServerError(item);
   if (item.type == 'A') {  // between messages, whatever is under way
     // Applications know their own notifications by the process id that they were told.
@@ -189,7 +159,8 @@ ClientSession::Fate ClientSession::OnServerMessage(char* bytes, const FrameScann
     return Fate::kSwallow;
   } else if (item.type == 'Z') {
     OnReadyForQuery(status);
-  } else if (head == Request::kDescribe && (item.type == 'T' || item.type == 'n')) {
+  } else if (head == Request::kDescribe && lease_->memory().uses.AnyUntold() &&
+             (item.type == 'T' || item.type == 'n')) {
     NoteResult(number, item.type == 'T' ? body : std::string_view());
   } else if (head == Request::kNamedParse && item.type == '1') {
     pool_.statements().SetProven(lease_->memory().statements.Confirm(), true);
@@ -199,124 +170,6 @@ ClientSession::Fate ClientSession::OnServerMessage(char* bytes, const FrameScann
     statements_->Settle();
   }
   return Fate::kForward;
-}
-
-ClientSession::Fate ClientSession::OnServerError(const FrameScanner::Item& item) {
-  wire::ReplyTracker& tracker = lease_->tracker();
-  set_.reset();
-  const bool denied_parse = !tracker.empty() && tracker.head() == Request::kDeniedParse;
-  if (!tracker.empty() && tracker.head() == Request::kHiddenProbe && watch_ != nullptr) {
-    watch_->Failed();
-  }
-  const Request head = tracker.empty() ? Request::kSync : tracker.head();
-  const uint64_t number = tracker.answered();
-  const Verdict verdict = tracker.Reply('E');
-  if (behind_parse_ != 0 && !IsStalePlan(item.bytes) && !FailsHeldParse(head, number, item.bytes)) {
-    TellHeldParse();
-  }
-  TakeBackStruck(denied_parse ? 1 : 0);
-  if (verdict == Verdict::kHiddenFailed && IsFatal(item.bytes)) {
-    server_fatal_seen_ = true;  // it is not about the settings
-    return Fate::kForward;
-  }
-  if (verdict == Verdict::kHiddenFailed) {
-    ServerBroken({ErrorCode::kServerLost,
-                  fmt::format("server {} refused this client's settings; the connection is "
-                              "closed because the statement behind them may have run without",
-                              lease_->Peer())});
-    return Fate::kStop;
-  }
-  if (verdict == Verdict::kSwallow && IsFatal(item.bytes)) {
-    server_fatal_seen_ = true;
-    return Fate::kForward;
-  }
-  if (verdict == Verdict::kSwallow) return Fate::kSwallow;
-  comparing_ = 0;
-  if (watch_ != nullptr) watch_->NoteError();
-  if (resets_ != nullptr) {
-    for (PendingReset& pending : *resets_) {
-      pending.failed = pending.failed || pending.replies_left == 1;
-    }
-  }
-  if (verdict == Verdict::kReplaceError) {
-    if (denied_ == nullptr || denied_->empty()) {
-      Inconsistent("a refused statement failed and its error is not known");
-      return Fate::kStop;
-    }
-    if (IsAbortedTransaction(item.bytes)) {
-      denied_->erase(denied_->begin());
-      return Fate::kForward;
-    }
-    WriteBatch& batch = table_.scratch().to_client;
-    std::string& message = batch.NewOwned();
-    wire::AppendErrorResponse(message, wire::Severity::kError, denied_->front());
-    batch.AddOwned(message);
-    denied_->erase(denied_->begin());
-    return Fate::kSwallow;
-  }
-  if (IsFatal(item.bytes)) server_fatal_seen_ = true;
-  if (IsCanceled(item.bytes) && ReplaceCancelError()) return Fate::kSwallow;
-  if (verdict == Verdict::kSetupFailed) {
-    KeepSetupError(item);
-    return Fate::kSwallow;
-  }
-  if (!SharesStatements()) return Fate::kForward;
-  error_request_ = number;
-  const bool may_follow = IsUnknownStatement(item.bytes) || IsAbortedTransaction(item.bytes);
-  if (setup_error_ != nullptr && may_follow) {
-    const std::unique_ptr<std::string> cause = std::exchange(setup_error_, nullptr);
-    // A Query may have left the failed transaction since.
-    if (head != Request::kQuery || !IsAbortedTransaction(*cause)) {
-      AppendError(*cause);
-      return Fate::kSwallow;
-    }
-  }
-  if (IsStalePlan(item.bytes) && OnStalePlan(head, number)) return Fate::kSwallow;
-  if (behind_parse_ != 0) TellHeldParse();
-  return ShowError(item);
-}
-
-void ClientSession::TellHeldParse() {
-  behind_parse_ = 0;
-  NewLocalReply().append("1\0\0\0\4", wire::kHeaderBytes);
-}
-
-// What is wrong with a statement's text is known by where in it, or by its class: errors of a
-// Bind's values have neither.
-bool ClientSession::FailsHeldParse(Request head, uint64_t number, std::string_view error) {
-  if (number != behind_parse_ || (head != Request::kDescribe && head != Request::kBind))
-    return false;
-  const bool of_analysis = error.find(std::string_view("\0C42", 4)) != std::string_view::npos &&
-                           error.find(std::string_view("\0P", 2)) != std::string_view::npos;
-  const pool::StatementUses::Use* use = lease_->memory().uses.Find(number);
-  if (!of_analysis || use == nullptr || statements_ == nullptr) return false;
-  behind_parse_ = 0;
-  statements_->RemoveDone(use->name());
-  pool_.statements().SetProven(use->statement, false);
-  return true;
-}
-
-// What a statement lacks could not be prepared: it is the cause if that statement finds it missing.
-void ClientSession::KeepSetupError(const FrameScanner::Item& item) {
-  if (!set_ups_.empty()) lease_->memory().statements.Gone(set_ups_.front());
-  if (setup_error_ != nullptr || item.kind != FrameScanner::Kind::kMessage) return;
-  setup_error_ = std::make_unique<std::string>(item.bytes);
-}
-
-// An error made the server skip requests: what they would have changed did not happen.
-void ClientSession::TakeBackStruck(uint32_t denials_shown) {
-  const wire::ReplyTracker::Struck struck = lease_->tracker().TakeStruck();
-  pool::ServerMemory& memory = lease_->memory();
-  if (struck.statements > 0 && statements_ != nullptr) statements_->Undo(struck.statements);
-  if (struck.server_parses > 0) {
-    pool_.statements().SetProven(memory.statements.Undo(struck.server_parses), false);
-  }
-  if (struck.denied > denials_shown && denied_ != nullptr) {
-    const auto first = denied_->begin() + denials_shown;
-    denied_->erase(first, first + (struck.denied - denials_shown));
-  }
-  if (unnamed_ != nullptr) unnamed_->Strike(struck.first, struck.end);
-  memory.unnamed.Strike(struck.first, struck.end);
 }
 
 // A value that nothing in this transaction can have set, or that a RESET of ours shows, is the
@@ -367,7 +220,7 @@ ClientSession::Fate ClientSession::OnParameterStatus(std::string_view body, bool
 // Returns what the client is to see instead; empty: the tag.
 std::string_view ClientSession::OnCommandTag(std::string_view tag) {
   pool::ServerMemory& memory = lease_->memory();
-  if (sql_names_ != nullptr || !sql_changes_.empty()) {
+  if (notes_ != nullptr) {
     const std::string_view shown = OnRenamedTag(tag);
     if (!shown.empty()) return shown;
   }
@@ -410,33 +263,33 @@ void ClientSession::NoteForResets(bool rolled_back) {
 }
 
 // What was noted for the requests that are answered now.
-void ClientSession::SettleSql(char status) {
-  const bool is_reported =
-      set_ != nullptr && lease_->memory().defaults->Find(set_->name) != nullptr;
-  if (is_reported && status == 'I' && lease_->tracker().answered() == set_request_ + 1) LearnSet();
-  if (is_reported) set_.reset();
+void ClientSession::SettleNotes(char status) {
+  RequestNotes& notes = *notes_;
   const uint64_t answered = lease_->tracker().answered();
-  std::erase_if(sql_changes_, [answered](const auto& change) { return change.request < answered; });
-  if (parse_shifts_ != nullptr) {
-    std::erase_if(*parse_shifts_, [answered](const auto& s) { return s.request < answered; });
-    if (parse_shifts_->empty()) parse_shifts_.reset();
+  if (notes.set != nullptr && lease_->memory().defaults->Find(notes.set->name) != nullptr) {
+    if (status == 'I' && answered == notes.set_request + 1) LearnSet();
+    notes.set.reset();
   }
-  if (sql_names_ != nullptr && sql_names_->request < answered) {
-    sql_names_.reset();
-  }
+  notes.setup_error.reset();
+  const auto is_answered = [answered](const auto& note) { return note.request < answered; };
+  std::erase_if(notes.changes, is_answered);
+  std::erase_if(notes.shifts, is_answered);
+  if (notes.renamed != nullptr && is_answered(*notes.renamed)) notes.renamed.reset();
+  if (notes.empty()) notes_.reset();
+}
+
+RequestNotes& ClientSession::Notes() {
+  if (notes_ == nullptr) notes_ = std::make_unique<RequestNotes>();
+  return *notes_;
 }
 
 void ClientSession::OnReadyForQuery(char status) {
   if (ready_owed_ > 0) --ready_owed_;
   query_at_ = table_.world().loop.Now();
   timed_out_at_ = {};
-  setup_error_.reset();
-  if (set_ != nullptr || sql_names_ != nullptr || parse_shifts_ != nullptr ||
-      !sql_changes_.empty()) {
-    SettleSql(status);
-  }
+  if (notes_ != nullptr) SettleNotes(status);
   retrying_ = false;
-  keeping_ = Keeping::kNo;
+  keeps_batch_ = false;
   CountReadyForResets();
   if (status == 'I' && ready_owed_ == 0) transaction_effects_ = {};
   if (status != 'I' || !transaction_open_) return;

@@ -5,12 +5,14 @@
 // under way at a time, since what names mean is known when the text has been answered.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "pglynx/pool/parameters.h"
 #include "pglynx/pool/statements.h"
 #include "pglynx/sql/judge.h"
 #include "pglynx/sql/lexer.h"
@@ -45,6 +47,21 @@ struct RenamedText {
   // Server names that are none of a Statement, and the client's.
   std::vector<std::pair<std::string, std::string>> names;
   size_t answered = 0;  // statements
+};
+
+// What the answers of the requests under way will mean, of one client at one server.
+struct RequestNotes {
+  std::unique_ptr<RenamedText> renamed;
+  std::vector<NameChange> changes;           // of Binds that have not been carried out
+  std::vector<ParseShift> shifts;            // of Parses, in the order sent
+  std::vector<uint64_t> set_ups;             // statements of kHiddenSetup, in the order sent
+  std::unique_ptr<std::string> setup_error;  // why what comes next may lack a statement
+  std::unique_ptr<pool::Parameter> set;      // what a SET sets
+  uint64_t set_request = 0;
+  [[nodiscard]] bool empty() const {
+    return renamed == nullptr && changes.empty() && shifts.empty() && set_ups.empty() &&
+           setup_error == nullptr && set == nullptr;
+  }
 };
 
 // Statements that exist on a server for one text alone. The first is for a PREPARE of what the

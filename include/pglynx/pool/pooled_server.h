@@ -50,44 +50,46 @@ class StatementUses {
  public:
   struct Use {
     uint64_t request = 0;
-    uint64_t statement = 0;  // its id; 0: the server is to say that there is none, or one too many
-    bool told = false;       // some client knows its result
+    uint64_t last_request = 0;  // these two and all between are about it
+    uint64_t statement = 0;     // its id; 0: the server is to say that there is none, or too many
+    bool told = false;          // some client knows its result
     uint8_t name_bytes = 0;
     char name_text[63];  // the client's name, as much of it as counts in Postgres
     [[nodiscard]] std::string_view name() const { return {name_text, name_bytes}; }
   };
-  void Clear() { count_ = 0; }
+  void Clear() {
+    count_ = 0;
+    any_untold_ = false;
+  }
   void Add(uint64_t request, const Statement* statement, std::string_view name) {
-    Use& use = Next(request);
+    if (count_ == uses_.size()) uses_.emplace_back();
+    Use& use = uses_[count_++];
+    use.request = use.last_request = request;
     use.statement = statement != nullptr ? statement->id : 0;
     use.told = statement != nullptr && statement->result != 0;
+    any_untold_ = any_untold_ || !use.told;
     use.name_bytes = static_cast<uint8_t>(std::min(name.size(), sizeof use.name_text));
     name.copy(use.name_text, use.name_bytes);
   }
-  // The same statement as the last one's. Precondition: last() != nullptr.
-  void AddAgain(uint64_t request) {
-    Next(request);
-    uses_[count_ - 1] = uses_[count_ - 2];
-    uses_[count_ - 1].request = request;
+  // This request is about what the one right before it was about, if that was about any.
+  void Continue(uint64_t request) {
+    if (count_ > 0 && uses_[count_ - 1].last_request + 1 == request)
+      ++uses_[count_ - 1].last_request;
   }
+  [[nodiscard]] bool AnyUntold() const { return any_untold_; }
   // nullptr: it is about none.
   [[nodiscard]] const Use* Find(uint64_t request) const {
     for (size_t i = count_; i > 0; --i) {
-      if (uses_[i - 1].request == request) return &uses_[i - 1];
+      const Use& use = uses_[i - 1];
+      if (use.request <= request && request <= use.last_request) return &use;
     }
     return nullptr;
   }
-  [[nodiscard]] const Use* last() const { return count_ > 0 ? &uses_[count_ - 1] : nullptr; }
 
  private:
-  Use& Next(uint64_t request) {
-    if (count_ == uses_.size()) uses_.emplace_back();
-    uses_[count_].request = request;
-    return uses_[count_++];
-  }
-
   std::vector<Use> uses_;
   size_t count_ = 0;
+  bool any_untold_ = false;
 };
 
 // What a server connection still carries of those who used it.
