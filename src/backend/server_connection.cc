@@ -53,6 +53,7 @@ void ServerConnection::OnConnected(std::unique_ptr<net::Stream> stream) {
 }
 
 void ServerConnection::OnConnectFailed(const Error& error) {
+  login_failure = pool::LoginFailure::kRefused;
   Gone({error.code, fmt::format("{} (pool {})", error.detail, pool_.Name())});
 }
 
@@ -102,6 +103,9 @@ void ServerConnection::Act(handshake::ServerHandshake::Action action, std::strin
       OnNeedKeys(action.salt, action.iterations);
       return;
     case Kind::kFailed:
+      if (action.error->code == ErrorCode::kServerNotReady) {
+        login_failure = pool::LoginFailure::kNotReady;
+      }
       Fail(action.error->code, action.error->detail);
       return;
     case Kind::kDone:
@@ -334,6 +338,7 @@ void ServerConnection::OnDrained() {
 }
 
 void ServerConnection::OnClosed(const Error& cause) {
+  login_failure = pool::LoginFailure::kRefused;
   Fail(handshake_ != nullptr ? ErrorCode::kServerUnreachable : ErrorCode::kServerLost,
        fmt::format("closed the connection: {}", cause.detail));
 }
@@ -348,6 +353,7 @@ void ServerConnection::OnTimeout() {
   if (phase_ == Phase::kExchange && state != pool::ServerState::kLogin) {
     Fail(ErrorCode::kServerLost, "did not reset its session within " + limit);
   } else {
+    login_failure = pool::LoginFailure::kLate;
     Fail(ErrorCode::kServerUnreachable, "did not complete connect and login within " + limit);
   }
 }

@@ -54,24 +54,29 @@ Pool::Outcome Pool::Acquire(Waiter& waiter) {
     return Error{ErrorCode::kAdminShutdown,
                  fmt::format("terminating connection: pool {} is being closed", Name())};
   }
-  if (waiters_.empty()) {
-    while (PooledServer* server = idle_.front()) {
-      if (!Expired(*server)) return Give(*server, waiter.client_id());
-      server->Close();  // reports OnServerGone, which takes it off the list
-    }
+  if (line_.empty()) {
+    if (Lease lease = TakeIdle(waiter.client_id())) return lease;
   }
-  if (servers_.empty() && last_failure_.has_value() && world_.loop.Now() < retry_at_ && !paused_) {
+  if (servers_.empty() && !MayRetry() && !paused_) {
     return *last_failure_;
   }
-  if (Overloaded()) return OverloadError();
-  waiter.waiting_since = world_.loop.Now();
-  waiters_.PushBack(waiter);
-  waiter.untold.waiter = &waiter;
-  waiter.untold.Unlink();
-  untold_.PushBack(waiter.untold);
-  if (waiters_.size() == 1) ArmWaitTimer();
+  if (std::optional<Error> overload = line_.Overload()) return *std::move(overload);
+  line_.Join(waiter);
   LaunchServers();
   return Queued{};
+}
+
+Lease Pool::TakeIdle(uint64_t client_id) {
+  while (PooledServer* server = idle_.front()) {
+    if (!Expired(*server)) return Give(*server, client_id);
+    server->Close();  // reports OnServerGone, which takes it off the list
+  }
+  return {};
+}
+
+void Pool::GiveTo(Waiter& waiter, PooledServer& server) {
+  stats_.wait_time += static_cast<uint64_t>((world_.loop.Now() - waiter.waiting_since).count());
+  waiter.OnLease(Give(server, waiter.client_id()));
 }
 
 Lease Pool::AcquireAgain(uint64_t server_id, uint64_t client_id) {
@@ -168,7 +173,7 @@ void Pool::CloseFree(PooledServer& server) {
   const bool old = server.used && server.expires <= world_.loop.Now();
   server.state = ServerState::kTested;
   server.Close();
-  if (old && waiters_.empty()) LaunchSpare();
+  if (old && line_.empty()) LaunchSpare();
 }
 
 void Pool::OnServerReady(PooledServer& server) {
@@ -179,8 +184,8 @@ void Pool::OnServerReady(PooledServer& server) {
     CloseFree(server);
     return;
   }
-  if (waiters_.empty()) {
-    MakeIdle(server);
+  if (line_.empty()) {
+    if (owner_ == nullptr || !owner_->TakeFree(*this, server)) MakeIdle(server);
   } else {
     GiveToOldest(server);
   }
@@ -199,24 +204,21 @@ void Pool::OnLoggedIn(PooledServer& server) {
   // The others follow the one that probed.
   if (WantsServer()) world_.loop.Post(serve_);
   if (server.replaces != 0) FinishReplacement(server.replaces);
+  if (owner_ != nullptr) owner_->OnLogin(*this);
 }
 
 bool Pool::IsUnwanted(const PooledServer& server) {
   if (stopping_ || paused_ || Expired(server)) return true;
-  const Waiter* oldest = waiters_.front();
-  const size_t reserve = oldest != nullptr ? settings_.reserve_pool_size : 0;
+  const TimePoint oldest = OldestWait();
+  const size_t reserve = oldest != kNever ? settings_.reserve_pool_size : 0;
   if (servers_.size() > settings_.pool_size + reserve) return true;
-  return world_.budget.ShouldYield(server, oldest != nullptr ? oldest->waiting_since : kNever);
+  return world_.budget.ShouldYield(server, oldest);
 }
 
 void Pool::GiveToOldest(PooledServer& server) {
-  Waiter& waiter = *waiters_.front();
-  waiter.Unlink();
-  waiter.untold.Unlink();
-  NotePace();
+  Waiter& waiter = line_.TakeOldest();
   if (Planted(Sabotage::kLostWaiter)) return MakeIdle(server);
-  stats_.wait_time += static_cast<uint64_t>((world_.loop.Now() - waiter.waiting_since).count());
-  waiter.OnLease(Give(server, waiter.client_id()));
+  GiveTo(waiter, server);
 }
 
 void Pool::MakeIdle(PooledServer& server) {
@@ -259,8 +261,10 @@ void Pool::OnServerGone(PooledServer& server, const Error& cause) {
     }
   }
   if (servers_.empty() && last_failure_.has_value() && (was_login || now < retry_at_)) {
-    FailWaiters(Error(*last_failure_));
+    line_.FailAll(Error(*last_failure_));
   }
+  const LoginFailure kind = server.login_failure;
+  if (was_login && owner_ != nullptr) owner_->OnLoginFailed(*this, kind, cause);
   LaunchServers();
 }
 
@@ -271,17 +275,37 @@ size_t Pool::MinServers() const {
 
 size_t Pool::ServersMax() const {
   const size_t spare = Planted(Sabotage::kLimitOffByOne) ? 1 : 0;
-  const Waiter* oldest = waiters_.front();
-  const bool reserve =
-      oldest != nullptr && settings_.reserve_pool_size > 0 &&
-      DeadlineAfter(oldest->waiting_since, settings_.reserve_pool_timeout) <= world_.loop.Now();
+  const TimePoint oldest = OldestWait();
+  const bool reserve = oldest != kNever && settings_.reserve_pool_size > 0 &&
+                       DeadlineAfter(oldest, settings_.reserve_pool_timeout) <= world_.loop.Now();
   return settings_.pool_size + (reserve ? settings_.reserve_pool_size : 0) + spare;
 }
 
 bool Pool::WantsServer() const {
   if (stopping_ || paused_) return false;
   if (servers_.size() < MinServers()) return true;
-  return logins_ < waiters_.size() && servers_.size() < ServersMax();
+  const bool wanted = logins_ < line_.size() || (owner_ != nullptr && owner_->WantsLogin(*this));
+  return wanted && servers_.size() < ServersMax();
+}
+
+TimePoint Pool::OldestWait() const {
+  const Waiter* oldest = line_.oldest();
+  if (oldest != nullptr) return oldest->waiting_since;
+  return owner_ != nullptr ? owner_->OldestWait(*this) : kNever;
+}
+
+// After a failure: not now, or others wait for how the one that probes ends.
+bool Pool::HoldsBack() const {
+  return (MustProbe() && logins_ > 0) || !MayRetry();
+}
+
+bool Pool::CanConnect() {
+  return !stopping_ && !paused_ && servers_.size() < ServersMax() && !HoldsBack() &&
+         !share_.MustWait();
+}
+
+void Pool::Probe() {
+  if (!stopping_ && !paused_ && servers_.size() < ServersMax()) LaunchOne(0);
 }
 
 void Pool::LaunchServers() {
@@ -298,7 +322,7 @@ void Pool::LaunchServers() {
     LaunchOne(0);
   }
   // A server has gone, or others are first in line now: the reserve opens at another time.
-  if (settings_.reserve_pool_size > 0 && !waiters_.empty()) ArmWaitTimer();
+  if (settings_.reserve_pool_size > 0 && !line_.empty()) line_.ArmTimer();
 }
 
 bool Pool::MustProbe() const {
@@ -317,23 +341,22 @@ void Pool::LaunchOne(uint64_t replaces) {
 }
 
 void Pool::OnMayConnect() {
-  const bool held_back =
-      (MustProbe() && logins_ > 0) || (last_failure_.has_value() && world_.loop.Now() < retry_at_);
-  if (WantsServer() && !held_back) LaunchOne(0);
+  if (WantsServer() && !HoldsBack()) LaunchOne(0);
   LaunchServers();
 }
 
 TimePoint Pool::UncoveredWait() const {
-  const Waiter* waiter = waiters_.front();
+  Waiter* waiter = line_.oldest();
   for (uint32_t covered = 0; waiter != nullptr && covered < logins_; ++covered) {
-    waiter = waiters_.Next(*waiter);
+    waiter = line_.Next(*waiter);
   }
-  return waiter != nullptr ? waiter->waiting_since : kNever;
+  if (waiter != nullptr) return waiter->waiting_since;
+  return owner_ != nullptr && owner_->WantsLogin(*this) ? owner_->OldestWait(*this) : kNever;
 }
 
 // Servers that became idle while clients wait: at the end of the turn.
 void Pool::ServeWaiters() {
-  while (!waiters_.empty() && !idle_.empty() && !paused_) {
+  while (!line_.empty() && !idle_.empty() && !paused_) {
     PooledServer& server = *idle_.front();
     if (Expired(server)) {
       server.Close();
@@ -341,7 +364,7 @@ void Pool::ServeWaiters() {
       GiveToOldest(server);
     }
   }
-  ArmWaitTimer();
+  line_.ArmTimer();
   LaunchServers();
 }
 

@@ -8,7 +8,7 @@ namespace pglynx::pool {
 void Pool::FillRow(PoolRow& row) const {
   row.database = settings_.database;
   row.user = settings_.user;
-  row.cl_waiting = static_cast<uint32_t>(waiters_.size());
+  row.cl_waiting = static_cast<uint32_t>(line_.size());
   row.cl_active = clients > row.cl_waiting ? clients - row.cl_waiting : 0;
   row.sv_active_cancel = cancels_in_flight;
   for (const std::unique_ptr<PooledServer>& server : servers_) {
@@ -30,7 +30,7 @@ void Pool::FillRow(PoolRow& row) const {
         break;
     }
   }
-  if (const Waiter* oldest = waiters_.front()) {
+  if (const Waiter* oldest = line_.oldest()) {
     row.maxwait_us = static_cast<uint64_t>((world_.loop.Now() - oldest->waiting_since).count());
   }
   row.pool_mode = settings_.session_mode ? "session" : "transaction";
@@ -104,7 +104,7 @@ void Pool::CheckInvariants() const {
     const bool retries = last_failure_.has_value() && retry_timer_.armed();
     PGLYNX_CHECK(retries || (MustProbe() && logins_ > 0) || share_.in_line());
   }
-  PGLYNX_CHECK(waiters_.empty() || wait_timer_.armed() ||
+  PGLYNX_CHECK(line_.empty() || line_.timer_armed() ||
                settings_.query_wait_timeout == Duration::zero());
 }
 

@@ -21,7 +21,7 @@ void Pool::Apply(PoolSettings settings) {
     world_.budget.NoteIdle(*server);  // where a limit is new
   }
   while (share_.IsOver() && !idle_.empty()) idle_.front()->Close();
-  ArmWaitTimer();
+  line_.ArmTimer();
   world_.loop.Arm(maintenance_, world_.loop.Now());
   world_.loop.Post(serve_);
 }
@@ -40,7 +40,7 @@ void Pool::ReplaceServers() {
 void Pool::Shutdown(const Error& error) {
   stopping_ = true;
   share_.LeaveLine();
-  FailWaiters(error);
+  line_.FailAll(error);
   for (const std::unique_ptr<PooledServer>& server : servers_) server->close_needed = true;
   while (PooledServer* server = idle_.front()) server->Close();
 }

@@ -12,7 +12,7 @@
 // - at most `pool_size` servers exist, those that are connecting included, and
 //   `reserve_pool_size` more once a client has waited for reserve_pool_timeout;
 // - limits that it shares with other pools are kept by Budget;
-// - clients that cannot be served in time are refused: see Overloaded();
+// - clients that cannot be served in time are refused: see Line::Overload();
 // - several logins run at once, never more than clients wait;
 // - after a failed login nobody is made to wait for the next one: while no server is left,
 //   waiting and new clients get the cause at once, and logins are retried after
@@ -32,6 +32,7 @@
 #include "pglynx/core/scheduler.h"
 #include "pglynx/metrics/stats.h"
 #include "pglynx/pool/budget.h"
+#include "pglynx/pool/line.h"
 #include "pglynx/pool/pooled_server.h"
 #include "pglynx/pool/snapshot.h"
 
@@ -63,26 +64,6 @@ class Lease {
   PooledServer* server_ = nullptr;
 };
 
-// A place in line. Destroying it leaves the line.
-class Waiter : public ListNode<Waiter> {
- public:
-  virtual ~Waiter() = default;
-  // The waiter is in line no more. May be called from Pool::Release, but never from a call
-  // that this waiter made.
-  virtual void OnLease(Lease lease) = 0;
-  virtual void OnWaitFailed(const Error& error) = 0;
-  // It has been in line for query_wait_notify; `reason` is what people are told.
-  virtual void OnLongWait(std::string_view reason) = 0;
-  [[nodiscard]] virtual uint64_t client_id() const = 0;
-
-  TimePoint waiting_since{};
-  // Its place among those that have not been told.
-  struct Untold : ListNode<Untold> {
-    Waiter* waiter = nullptr;
-  };
-  Untold untold;
-};
-
 // A client whose statement would pin it to its server, while as many as may be are pinned.
 // Destroying it leaves the line.
 class PinWaiter : public ListNode<PinWaiter> {
@@ -93,6 +74,21 @@ class PinWaiter : public ListNode<PinWaiter> {
   virtual void OnPinRefused(const Error& error) = 0;
 
   TimePoint waits_for_pin_since{};
+};
+
+// What a pool is a part of, where it is one of several for the same clients: those wait there, and
+// the pool's own line stays empty. See cluster.h.
+class PoolOwner {
+ public:
+  virtual ~PoolOwner() = default;
+  // A server is free: true if somebody has been given it, by Pool::GiveTo.
+  virtual bool TakeFree(Pool& pool, PooledServer& server) = 0;
+  // A client waits for this pool for which no login is under way anywhere.
+  [[nodiscard]] virtual bool WantsLogin(const Pool& pool) const = 0;
+  // Since when the oldest waits that this pool may serve; kNever: nobody does.
+  [[nodiscard]] virtual TimePoint OldestWait(const Pool& pool) const = 0;
+  virtual void OnLogin(Pool& pool) = 0;
+  virtual void OnLoginFailed(Pool& pool, LoginFailure kind, const Error& cause) = 0;
 };
 
 // Makes server connections for a pool; implemented by backend.
@@ -173,7 +169,7 @@ struct IdSource {
   uint64_t Take() { return next++; }
 };
 
-class Pool {
+class Pool final : private LineOwner {
  public:
   struct World {
     Scheduler& loop;
@@ -185,7 +181,7 @@ class Pool {
     DatabaseCount& database;
   };
   Pool(World world, PoolSettings settings);
-  ~Pool();
+  ~Pool() override;
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
@@ -201,6 +197,31 @@ class Pool {
 
   // Called by Lease.
   void Release(PooledServer& server);
+
+  // --- called by its owner, if it has one ---
+  void SetOwner(PoolOwner* owner) { owner_ = owner; }
+  // A free server, if there is one; else no lease.
+  [[nodiscard]] Lease TakeIdle(uint64_t client_id);
+  // The same in answer to TakeFree.
+  void GiveTo(Waiter& waiter, PooledServer& server);
+  [[nodiscard]] bool HasIdle() const { return !idle_.empty() && !paused_; }
+  // A login would begin now if somebody asked for one.
+  [[nodiscard]] bool CanConnect();
+  // Begins what logins are wanted, or stands in line for them.
+  void Prompt() { LaunchServers(); }
+  // One login, whoever waits, and whenever the last one failed.
+  void Probe();
+  // Connections that are neither free nor logging in.
+  [[nodiscard]] uint32_t busy_count() const {
+    return static_cast<uint32_t>(servers_.size() - idle_.size()) - logins_;
+  }
+  [[nodiscard]] const std::optional<Error>& last_failure() const { return last_failure_; }
+  // No login has failed just now.
+  [[nodiscard]] bool MayRetry() const {
+    return !last_failure_.has_value() || world_.loop.Now() >= retry_at_;
+  }
+  // Why it has no server for who waits, for texts; empty: all are in use.
+  [[nodiscard]] std::string WhyNot() const;
 
   // --- called by servers ---
   // Logged in, recycled, or its last cancel is over.
@@ -261,8 +282,8 @@ class Pool {
   StatementCache& statements() { return statements_; }
   World& world() { return world_; }
   [[nodiscard]] size_t server_count() const { return servers_.size(); }
-  [[nodiscard]] size_t waiter_count() const { return waiters_.size(); }
-  [[nodiscard]] bool empty() const { return servers_.empty() && waiters_.empty(); }
+  [[nodiscard]] size_t waiter_count() const { return line_.size(); }
+  [[nodiscard]] bool empty() const { return servers_.empty() && line_.empty(); }
   // "database/user", for logs.
   [[nodiscard]] std::string Name() const;
   void FillRow(PoolRow& row) const;
@@ -306,6 +327,9 @@ class Pool {
   [[nodiscard]] bool IsUnwanted(const PooledServer& server);
   void MakeIdle(PooledServer& server);
   Lease Give(PooledServer& server, uint64_t client_id);
+  [[nodiscard]] bool HoldsBack() const;
+  // Since when the oldest client waits; kNever: nobody does.
+  [[nodiscard]] TimePoint OldestWait() const;
   void GiveToOldest(PooledServer& server);
   void OnLoggedIn(PooledServer& server);
   void ServeWaiters();
@@ -315,18 +339,15 @@ class Pool {
   [[nodiscard]] bool WantsServer() const;
   [[nodiscard]] bool MustProbe() const;
   [[nodiscard]] size_t ServersMax() const;
-  void FailWaiters(const Error& error);
-  // More clients wait than will be served within query_wait_timeout, by the pace at which the
-  // line has moved.
-  [[nodiscard]] bool Overloaded() const;
-  void NotePace();
-  [[nodiscard]] Error OverloadError() const;
-  [[nodiscard]] std::string WhyNoServer() const;
-  void OnWaitDeadline();
-  void ArmWaitTimer();
+  // --- LineOwner ---
+  [[nodiscard]] LineLimits Limits() const override;
+  [[nodiscard]] std::string LineName() const override;
+  [[nodiscard]] std::string WhyNoServer() const override;
+  void OnGaveUp(Duration waited) override;
+  void OnLineTimer() override { LaunchServers(); }  // the reserve may be open now
+
   void ServePinWaiters();
   void OnPinDeadline();
-  void TellWaiters(TimePoint now);
   [[nodiscard]] size_t MinServers() const;
   // Closes an old server, but not before there is another where there is room for both.
   void Retire(PooledServer& server);
@@ -342,7 +363,6 @@ class Pool {
   // logins_ counts those in kLogin.
   std::vector<std::unique_ptr<PooledServer>> servers_;
   IntrusiveList<PooledServer> idle_;  // front: used last
-  IntrusiveList<Waiter> waiters_;     // front: waits longest
   uint32_t logins_ = 0;
   std::optional<Welcome> welcome_;
   StatementCache statements_{world_.database.ddl_count};
@@ -359,15 +379,11 @@ class Pool {
   uint32_t sequence_patience_ = kSequencePatience;  // 0: it is decided
   IntrusiveList<PinWaiter> pin_waiters_;
   Share share_;
-  IntrusiveList<Waiter::Untold> untold_;  // front: waits longest
-  // How fast the line moves: a mean of the times between servers given to waiters.
-  TimePoint moved_at_{};
-  Duration pace_{};
-  uint32_t moves_ = 0;  // since the line was empty
+  PoolOwner* owner_ = nullptr;
+  Line line_{world_.loop, *this};
   Task serve_ = MemberTask<&Pool::ServeWaiters>(this);
   Task serve_pins_ = MemberTask<&Pool::ServePinWaiters>(this);
   Timer pin_timer_ = MemberTimer<&Pool::OnPinDeadline>(this);
-  Timer wait_timer_ = MemberTimer<&Pool::OnWaitDeadline>(this);
   Timer retry_timer_ = MemberTimer<&Pool::LaunchServers>(this);
   Timer maintenance_ = MemberTimer<&Pool::OnMaintenance>(this);
 };

@@ -115,6 +115,14 @@ struct ServerMemory {
   bool settings_unknown = false;
 };
 
+// Why a login has failed: what it says of the host, for others who want to go there.
+enum class LoginFailure : uint8_t {
+  kThisLogin,  // nothing: this user, database or moment (class 28, 3D000, 53300)
+  kRefused,    // refused, reset, no such host
+  kLate,       // no answer within connect_timeout
+  kNotReady,   // it starts or shuts down: 57P03
+};
+
 enum class ServerState : uint8_t {
   kLogin,          // connecting or logging in; not on offer
   kIdle,           // on the pool's idle list
@@ -192,8 +200,9 @@ class PooledServer : public Deletable, public ListNode<PooledServer> {
   uint64_t last_client_id = 0;  // who held it last, or holds it
   uint64_t replaces = 0;        // the server that is closed when this one is ready, 0 = none
   bool used = false;            // some client has had it
-  bool retiring = false;        // too old; another is being made in its place
-  std::unique_ptr<Slot> slot;   // its place in the budget; with the socket while that closes
+  LoginFailure login_failure = LoginFailure::kThisLogin;  // of a login that has failed
+  bool retiring = false;       // too old; another is being made in its place
+  std::unique_ptr<Slot> slot;  // its place in the budget; with the socket while that closes
   std::array<IdlePlace, kLimitKinds> idle_places;
   size_t index = 0;  // its place in the pool's table of servers
 

@@ -1,0 +1,92 @@
+#pragma once
+
+// The servers of one (database, user) on several hosts: one Pool for each host of each shard, and
+// which of them the next transaction goes to.
+//
+// Rules:
+// - who may serve is decided by role, banlist and rotation (balancer); among those a free
+//   connection is taken at once;
+// - if none is free the client waits in the one line of its shard and role, which is served by
+//   whichever host has a connection first: a host that hangs keeps nobody. Logins are begun where
+//   the rotation says, never more than clients wait;
+// - a host that refuses or does not answer a login is banned. What concerns one login (class 28,
+//   3D000, 53300) bans nobody: it stays with its pool;
+// - a login that has failed is no client's failure while another host can be tried. If none is
+//   left, those who wait get one error with the cause of each host;
+// - a host whose ban has run out is tried by one login; until that has ended no other goes there;
+// - a primary is never banned for writes. Reads go to it where primary_reads_enabled when every
+//   replica is banned; if nothing is left the bans are lifted once, and each host is tried.
+//
+// Owner: server::Pools, beside the pools, which outlive it. One loop. No work per transaction grows
+// with anything but the hosts of its shard.
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pglynx/balancer/banlist.h"
+#include "pglynx/balancer/rotation.h"
+#include "pglynx/core/random.h"
+#include "pglynx/pool/line.h"
+#include "pglynx/pool/pool.h"
+
+namespace pglynx::pool {
+
+// Where a transaction goes.
+struct Route {
+  uint32_t shard = 0;
+  balancer::WantedRole role = balancer::WantedRole::kAny;
+};
+
+struct ClusterSettings {
+  balancer::BalancingMode mode = balancer::BalancingMode::kRoundRobin;
+  bool primary_reads_enabled = true;
+  balancer::BanTimes ban_times{};
+};
+
+class Cluster {
+ public:
+  struct Host {
+    Pool* pool;
+    balancer::HostSpec spec;
+    balancer::HostId id;
+  };
+  struct World {
+    Scheduler& loop;
+    Log& log;
+    balancer::Banlist& bans;
+    Random& random;
+  };
+  // `shards`: 1 to 1,024, each with 1 to 64 hosts; the first host of the first is the home of what
+  // belongs to the clients (settings, statistics, prepared statements).
+  Cluster(World world, ClusterSettings settings, std::vector<std::vector<Host>> shards);
+  ~Cluster();
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
+
+  // As Pool::Acquire. Precondition: route.shard < shard_count().
+  [[nodiscard]] Pool::Outcome Acquire(Waiter& waiter, Route route);
+  // As Pool::AcquireAgain, wherever that server is.
+  [[nodiscard]] Lease AcquireAgain(uint64_t server_id, uint64_t client_id);
+
+  void Apply(ClusterSettings settings) { settings_ = settings; }
+  // Fails every waiter.
+  void Shutdown(const Error& error);
+  // Bans have changed (the console's BAN and UNBAN): who waits may be served now.
+  void OnBansChanged();
+
+  [[nodiscard]] size_t shard_count() const { return shards_.size(); }
+  [[nodiscard]] size_t waiter_count() const;
+  [[nodiscard]] const ClusterSettings& settings() const { return settings_; }
+  World& world() { return world_; }
+
+ private:
+  class Shard;
+
+  World world_;
+  ClusterSettings settings_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+};
+
+}  // namespace pglynx::pool

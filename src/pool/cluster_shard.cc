@@ -1,0 +1,353 @@
+#include "pool/cluster_shard.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "pglynx/core/check.h"
+
+namespace pglynx::pool {
+namespace {
+
+using balancer::BanReason;
+using balancer::Pick;
+using balancer::Role;
+using balancer::WantedRole;
+
+constexpr std::array<WantedRole, balancer::kWantedRoles> kWanted = {
+    WantedRole::kAny, WantedRole::kPrimary, WantedRole::kReplica};
+// A server that says 57P03 is about to be ready or gone: so many logins in a row must say it.
+constexpr uint32_t kNotReadyMin = 2;
+
+std::string_view NameOf(WantedRole wanted) {
+  switch (wanted) {
+    case WantedRole::kAny:
+      return "any";
+    case WantedRole::kPrimary:
+      return "primary";
+    case WantedRole::kReplica:
+      return "replica";
+  }
+  return {};
+}
+
+std::vector<balancer::HostSpec> SpecsOf(const std::vector<Cluster::Host>& hosts) {
+  std::vector<balancer::HostSpec> specs;
+  for (const Cluster::Host& host : hosts) specs.push_back(host.spec);
+  return specs;
+}
+
+}  // namespace
+
+Cluster::Shard::Shard(Cluster& cluster, uint32_t number, std::vector<Host> hosts)
+    : cluster_(cluster),
+      number_(number),
+      rotation_(cluster.settings_.mode, SpecsOf(hosts)),
+      candidates_(hosts.size()),
+      lines_{RoleLine(*this, WantedRole::kAny), RoleLine(*this, WantedRole::kPrimary),
+             RoleLine(*this, WantedRole::kReplica)} {
+  for (Host& host : hosts) {
+    if (host.spec.role != Role::kPrimary) group_.push_back(host.id);
+    host.pool->SetOwner(this);
+    members_.push_back({.host = std::move(host), .failure = {}});
+  }
+}
+
+Cluster::Shard::~Shard() {
+  for (const Member& member : members_) member.host.pool->SetOwner(nullptr);
+}
+
+Cluster::Shard::Member& Cluster::Shard::MemberOf(const Pool& pool) {
+  const auto found = std::find_if(members_.begin(), members_.end(), [&pool](const Member& member) {
+    return member.host.pool == &pool;
+  });
+  PGLYNX_CHECK(found != members_.end());
+  return *found;
+}
+
+const Cluster::Shard::Member& Cluster::Shard::MemberOf(const Pool& pool) const {
+  return const_cast<Shard&>(*this).MemberOf(pool);
+}
+
+bool Cluster::Shard::IsBanned(const Member& member, WantedRole wanted) const {
+  if (member.host.spec.role == Role::kPrimary && wanted == WantedRole::kPrimary) return false;
+  return cluster_.world_.bans.IsBanned(member.host.id, cluster_.world_.loop.Now());
+}
+
+// Reads go to the primary when every replica is banned.
+bool Cluster::Shard::PrimaryStandsIn(WantedRole wanted) const {
+  if (wanted != WantedRole::kReplica || !cluster_.settings_.primary_reads_enabled) return false;
+  return std::all_of(members_.begin(), members_.end(), [this](const Member& member) {
+    return member.host.spec.role == Role::kPrimary || IsBanned(member, WantedRole::kReplica);
+  });
+}
+
+bool Cluster::Shard::Serves(const Member& member, WantedRole wanted) const {
+  if (balancer::HasRole(member.host.spec.role, wanted)) return !IsBanned(member, wanted);
+  return PrimaryStandsIn(wanted) && !IsBanned(member, WantedRole::kAny);
+}
+
+Pick Cluster::Shard::Choose(WantedRole wanted) {
+  const bool stands_in = PrimaryStandsIn(wanted);
+  for (size_t i = 0; i < members_.size(); ++i) {
+    const Member& member = members_[i];
+    Pool& pool = *member.host.pool;
+    const bool is_primary = member.host.spec.role == Role::kPrimary;
+    const bool eligible = balancer::HasRole(member.host.spec.role, wanted) || stands_in;
+    candidates_[i] = {
+        .eligible = eligible,
+        .banned = IsBanned(member, stands_in && is_primary ? WantedRole::kAny : wanted),
+        .available = pool.HasIdle() || pool.CanConnect(),
+        .busy = pool.busy_count()};
+  }
+  return rotation_.Next(wanted, candidates_, cluster_.world_.random);
+}
+
+Pool::Outcome Cluster::Shard::Acquire(Waiter& waiter, WantedRole wanted) {
+  StartProbes();
+  Line& line = LineOf(wanted);
+  const Pick pick = Choose(wanted);
+  if (pick.outcome == Pick::Outcome::kNoHost) {
+    return Error{ErrorCode::kServerUnreachable,
+                 fmt::format("shard {} of pool {} has no server with the role {}", number_,
+                             members_.front().host.pool->Name(), NameOf(wanted))};
+  }
+  if (pick.outcome == Pick::Outcome::kHost && line.empty()) {
+    if (Lease lease = members_[pick.index].host.pool->TakeIdle(waiter.client_id())) return lease;
+  }
+  if (!MayServe(wanted) && !TryAll(wanted)) return AllFailed(wanted);
+  if (std::optional<Error> overload = line.Overload()) return *std::move(overload);
+  line.Join(waiter);
+  if (pick.outcome == Pick::Outcome::kHost) members_[pick.index].host.pool->Prompt();
+  // Where a shared limit is reached, a pool asks for its turn.
+  for (const Member& member : members_) {
+    if (Serves(member, wanted)) member.host.pool->Prompt();
+  }
+  return Pool::Queued{};
+}
+
+Lease Cluster::Shard::AcquireAgain(uint64_t server_id, uint64_t client_id) {
+  for (const Member& member : members_) {
+    if (Lease lease = member.host.pool->AcquireAgain(server_id, client_id)) return lease;
+  }
+  return {};
+}
+
+void Cluster::Shard::FailAll(const Error& error) {
+  for (RoleLine& line : lines_) line.line.FailAll(error);
+}
+
+size_t Cluster::Shard::waiter_count() const {
+  size_t count = 0;
+  for (const RoleLine& line : lines_) count += line.line.size();
+  return count;
+}
+
+// ----- what the pools say -----
+
+bool Cluster::Shard::TakeFree(Pool& pool, PooledServer& server) {
+  const Member& member = MemberOf(pool);
+  Line* oldest = nullptr;
+  for (const WantedRole wanted : kWanted) {
+    Line& line = LineOf(wanted);
+    if (line.empty() || !Serves(member, wanted)) continue;
+    const bool older =
+        oldest == nullptr || line.oldest()->waiting_since < oldest->oldest()->waiting_since;
+    if (older) oldest = &line;
+  }
+  if (oldest == nullptr) return false;
+  pool.GiveTo(oldest->TakeOldest(), server);
+  return true;
+}
+
+uint32_t Cluster::Shard::LoginCount() const {
+  uint32_t count = 0;
+  for (const Member& member : members_) {
+    count += member.host.pool->login_count() - (member.probing ? 1 : 0);
+  }
+  return count;
+}
+
+bool Cluster::Shard::WantsLogin(const Pool& pool) const {
+  const Member& member = MemberOf(pool);
+  size_t waiting = 0;
+  for (const WantedRole wanted : kWanted) {
+    if (!LineOf(wanted).empty() && Serves(member, wanted)) waiting += LineOf(wanted).size();
+  }
+  return waiting > LoginCount();
+}
+
+TimePoint Cluster::Shard::OldestWait(const Pool& pool) const {
+  const Member& member = MemberOf(pool);
+  TimePoint oldest = kNever;
+  for (const WantedRole wanted : kWanted) {
+    const Line& line = LineOf(wanted);
+    if (line.empty() || !Serves(member, wanted)) continue;
+    oldest = std::min(oldest, line.oldest()->waiting_since);
+  }
+  return oldest;
+}
+
+void Cluster::Shard::OnLogin(Pool& pool) {
+  Member& member = MemberOf(pool);
+  member.failure.reset();
+  member.not_ready = 0;
+  if (!std::exchange(member.probing, false)) return;
+  cluster_.world_.bans.OnSuccess(member.host.id);
+  cluster_.world_.log.Write(
+      LogLevel::kInfo, "server answers again, its ban is over",
+      {{"server", fmt::format("{}:{}", member.host.spec.host, member.host.spec.port)}});
+}
+
+void Cluster::Shard::OnLoginFailed(Pool& pool, LoginFailure kind, const Error& cause) {
+  Member& member = MemberOf(pool);
+  member.failure = cause;
+  NoteFailure(member, kind);
+  Advance();
+}
+
+void Cluster::Shard::NoteFailure(Member& member, LoginFailure kind) {
+  balancer::Banlist& bans = cluster_.world_.bans;
+  const TimePoint now = cluster_.world_.loop.Now();
+  const bool probed = std::exchange(member.probing, false);
+  member.not_ready = kind == LoginFailure::kNotReady ? member.not_ready + 1 : 0;
+  std::optional<BanReason> reason;
+  if (kind == LoginFailure::kRefused) reason = BanReason::kConnectRefused;
+  if (kind == LoginFailure::kLate) reason = BanReason::kConnectTimedOut;
+  if (member.not_ready >= kNotReadyMin || (probed && member.not_ready > 0)) {
+    reason = BanReason::kServerNotReady;
+  }
+  if (!reason.has_value()) {
+    if (probed) bans.OnAbandon(member.host.id);
+    return;
+  }
+  if (probed) {
+    bans.OnFailure(member.host.id, *reason, now);
+    return;
+  }
+  const balancer::BanTimes times = cluster_.settings_.ban_times;
+  if (bans.Ban(member.host.id, *reason, now, times, {&group_, 1}) !=
+      balancer::BanOutcome::kBanned) {
+    return;
+  }
+  cluster_.world_.log.Write(
+      LogLevel::kWarn, "server banned",
+      {{"server", fmt::format("{}:{}", member.host.spec.host, member.host.spec.port)},
+       {"reason", std::string(TextOf(*reason))},
+       {"cause", member.failure.has_value() ? member.failure->detail : std::string()}});
+}
+
+// ----- bans -----
+
+// Whoever may be tried again is, by a login that nobody waits for.
+void Cluster::Shard::StartProbes() {
+  const TimePoint now = cluster_.world_.loop.Now();
+  for (Member& member : members_) {
+    if (member.probing || !cluster_.world_.bans.IsBanned(member.host.id, now)) continue;
+    if (!cluster_.world_.bans.OnProbe(member.host.id, now)) continue;
+    member.probing = true;
+    member.host.pool->Probe();
+    // It may have no place for one more: what it has will tell when it is used.
+    if (member.host.pool->login_count() == 0) {
+      member.probing = false;
+      cluster_.world_.bans.OnSuccess(member.host.id);
+    }
+  }
+}
+
+bool Cluster::Shard::MayServe(WantedRole wanted) const {
+  return std::any_of(members_.begin(), members_.end(), [this, wanted](const Member& member) {
+    if (!Serves(member, wanted)) return false;
+    Pool& pool = *member.host.pool;
+    // One that has failed last is worth waiting for while it has others, or may try again.
+    return pool.server_count() > 0 || pool.paused() || !pool.last_failure().has_value() ||
+           pool.CanConnect();
+  });
+}
+
+bool Cluster::Shard::TryAll(WantedRole wanted) {
+  std::vector<balancer::HostId> hosts;
+  const TimePoint now = cluster_.world_.loop.Now();
+  for (const Member& member : members_) {
+    const bool serves = balancer::HasRole(member.host.spec.role, wanted);
+    // Not before its own pool would ask again: an outage is not to become a storm of logins.
+    if (serves && !member.probing && member.host.pool->MayRetry()) hosts.push_back(member.host.id);
+  }
+  if (!hosts.empty() && cluster_.world_.bans.Clear(hosts, now) > 0) StartProbes();
+  return std::any_of(members_.begin(), members_.end(), [wanted](const Member& member) {
+    return member.probing && balancer::HasRole(member.host.spec.role, wanted);
+  });
+}
+
+void Cluster::Shard::Advance() {
+  for (const WantedRole wanted : kWanted) Advance(wanted);
+}
+
+void Cluster::Shard::Advance(WantedRole wanted) {
+  if (LineOf(wanted).empty()) return;
+  const bool probed = std::any_of(members_.begin(), members_.end(), [wanted](const Member& member) {
+    return member.probing && balancer::HasRole(member.host.spec.role, wanted);
+  });
+  if (!MayServe(wanted) && !probed) {
+    LineOf(wanted).FailAll(AllFailed(wanted));
+    return;
+  }
+  const Pick pick = Choose(wanted);
+  if (pick.outcome == Pick::Outcome::kHost) members_[pick.index].host.pool->Prompt();
+}
+
+Error Cluster::Shard::AllFailed(WantedRole wanted) const {
+  std::string causes;
+  ErrorCode code = ErrorCode::kServerUnreachable;
+  for (const Member& member : members_) {
+    const bool eligible = balancer::HasRole(member.host.spec.role, wanted);
+    if (!eligible && !cluster_.settings_.primary_reads_enabled) continue;
+    if (!causes.empty()) causes += "; ";
+    if (member.failure.has_value()) {
+      causes += member.failure->detail;
+      code = member.failure->code;
+    } else {
+      causes += fmt::format("server {}:{} is banned", member.host.spec.host, member.host.spec.port);
+    }
+  }
+  return {code, fmt::format("no server of shard {} can be had (role {}): {}", number_,
+                            NameOf(wanted), causes)};
+}
+
+// ----- lines -----
+
+LineLimits Cluster::Shard::RoleLine::Limits() const {
+  const PoolSettings& settings = shard_.members_.front().host.pool->settings();
+  const bool reserve = settings.reserve_pool_size > 0;
+  return {.query_wait_timeout = settings.query_wait_timeout,
+          .query_wait_notify = settings.query_wait_notify,
+          .look_again = reserve ? settings.reserve_pool_timeout : Duration::zero(),
+          .pool_size = settings.pool_size};
+}
+
+std::string Cluster::Shard::RoleLine::LineName() const {
+  return fmt::format("pool {} (shard {}, role {})", shard_.members_.front().host.pool->Name(),
+                     shard_.number_, NameOf(wanted_));
+}
+
+std::string Cluster::Shard::RoleLine::WhyNoServer() const {
+  std::string why;
+  for (const Member& member : shard_.members_) {
+    if (!balancer::HasRole(member.host.spec.role, wanted_)) continue;
+    const std::string own = member.host.pool->WhyNot();
+    if (own.empty()) continue;
+    why += why.empty() ? ": " : "; ";
+    why += own;
+  }
+  return why;
+}
+
+void Cluster::Shard::RoleLine::OnGaveUp(Duration waited) {
+  shard_.members_.front().host.pool->stats().wait_time += static_cast<uint64_t>(waited.count());
+}
+
+void Cluster::Shard::RoleLine::OnLineTimer() {
+  for (const Member& member : shard_.members_) member.host.pool->Prompt();
+}
+
+}  // namespace pglynx::pool

@@ -1,0 +1,92 @@
+#pragma once
+
+// One shard of a cluster: its hosts, whose turn it is, and three lines of clients, one for each
+// role that may be wanted. See cluster.h for the rules.
+
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pglynx/pool/cluster.h"
+
+namespace pglynx::pool {
+
+class Cluster::Shard final : public PoolOwner {
+ public:
+  Shard(Cluster& cluster, uint32_t number, std::vector<Host> hosts);
+  ~Shard() override;
+
+  [[nodiscard]] Pool::Outcome Acquire(Waiter& waiter, balancer::WantedRole wanted);
+  [[nodiscard]] Lease AcquireAgain(uint64_t server_id, uint64_t client_id);
+  void FailAll(const Error& error);
+  // Who waits may be served by others now, or by nobody.
+  void Advance();
+  [[nodiscard]] size_t waiter_count() const;
+
+  // --- PoolOwner ---
+  bool TakeFree(Pool& pool, PooledServer& server) override;
+  [[nodiscard]] bool WantsLogin(const Pool& pool) const override;
+  [[nodiscard]] TimePoint OldestWait(const Pool& pool) const override;
+  void OnLogin(Pool& pool) override;
+  void OnLoginFailed(Pool& pool, LoginFailure kind, const Error& cause) override;
+
+ private:
+  struct Member {
+    Host host;
+    bool probing = false;          // a login under way decides whether its ban is over
+    uint32_t not_ready = 0;        // logins in a row that said so
+    std::optional<Error> failure;  // of the last login, until one succeeds
+  };
+  // The clients that want one role.
+  class RoleLine final : public LineOwner {
+   public:
+    RoleLine(Shard& shard, balancer::WantedRole wanted)
+        : shard_(shard), wanted_(wanted), line(shard.cluster_.world_.loop, *this) {}
+    [[nodiscard]] LineLimits Limits() const override;
+    [[nodiscard]] std::string LineName() const override;
+    [[nodiscard]] std::string WhyNoServer() const override;
+    void OnGaveUp(Duration waited) override;
+    void OnLineTimer() override;
+
+   private:
+    Shard& shard_;
+    balancer::WantedRole wanted_;
+
+   public:
+    Line line;
+  };
+
+  [[nodiscard]] Line& LineOf(balancer::WantedRole wanted) {
+    return lines_[static_cast<size_t>(wanted)].line;
+  }
+  [[nodiscard]] const Line& LineOf(balancer::WantedRole wanted) const {
+    return lines_[static_cast<size_t>(wanted)].line;
+  }
+  Member& MemberOf(const Pool& pool);
+  [[nodiscard]] const Member& MemberOf(const Pool& pool) const;
+  [[nodiscard]] bool IsBanned(const Member& member, balancer::WantedRole wanted) const;
+  // Whether this member serves clients that want the role: has it, or stands in for all others.
+  [[nodiscard]] bool Serves(const Member& member, balancer::WantedRole wanted) const;
+  balancer::Pick Choose(balancer::WantedRole wanted);
+  // Some member has a connection for the role, or will have.
+  [[nodiscard]] bool MayServe(balancer::WantedRole wanted) const;
+  // Lifts what bans there are. True: somebody is being tried.
+  bool TryAll(balancer::WantedRole wanted);
+  void StartProbes();
+  void Advance(balancer::WantedRole wanted);
+  [[nodiscard]] bool PrimaryStandsIn(balancer::WantedRole wanted) const;
+  [[nodiscard]] uint32_t LoginCount() const;
+  [[nodiscard]] Error AllFailed(balancer::WantedRole wanted) const;
+  void NoteFailure(Member& member, LoginFailure kind);
+
+  Cluster& cluster_;
+  uint32_t number_;
+  std::vector<Member> members_;
+  balancer::Rotation rotation_;
+  balancer::HostGroup group_;  // the hosts that are not its primary
+  std::vector<balancer::Candidate> candidates_;
+  std::array<RoleLine, balancer::kWantedRoles> lines_;
+};
+
+}  // namespace pglynx::pool

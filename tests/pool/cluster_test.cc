@@ -1,0 +1,264 @@
+// Goal: transactions are spread over the hosts of a shard, a host that fails is left alone and
+// nobody notices as long as another can serve.
+// Method: pools whose servers do nothing by themselves, in virtual time.
+
+#include "pglynx/pool/cluster.h"
+
+#include <array>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "support/catch.h"
+#include "support/fake_pool.h"
+
+using pglynx::ErrorCode;
+using pglynx::SeededRandom;
+using pglynx::balancer::Banlist;
+using pglynx::balancer::HostId;
+using pglynx::balancer::Role;
+using pglynx::balancer::WantedRole;
+using pglynx::pool::Cluster;
+using pglynx::pool::ClusterSettings;
+using pglynx::pool::LoginFailure;
+using pglynx::pool::Pool;
+using pglynx::pool::PoolSettings;
+using pglynx::pool::ServerState;
+using pglynx::test::FakeLauncher;
+using pglynx::test::FakePool;
+using pglynx::test::FakeServer;
+using pglynx::test::FakeWaiter;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+constexpr std::array<Role, 4> kPrimaryAndThree = {Role::kPrimary, Role::kReplica, Role::kReplica,
+                                                  Role::kReplica};
+
+struct Fixture : FakePool {
+  explicit Fixture(const std::vector<Role>& roles, ClusterSettings settings = Settings(),
+                   const PoolSettings& pool_settings = FakePool::Settings()) {
+    std::vector<Cluster::Host> hosts;
+    for (const Role role : roles) {
+      launchers.emplace_back();
+      pools.push_back(std::make_unique<Pool>(
+          Pool::World{loop, log, launchers.back(), parameters, ids, budget, database},
+          pool_settings));
+      const auto number = static_cast<uint32_t>(hosts.size());
+      hosts.push_back({.pool = pools.back().get(),
+                       .spec = {.host = "h" + std::to_string(number), .port = 5432, .role = role},
+                       .id = HostId{number}});
+    }
+    cluster = std::make_unique<Cluster>(Cluster::World{loop, log, bans, random}, settings,
+                                        std::vector<std::vector<Cluster::Host>>{hosts});
+  }
+  ~Fixture() {
+    for (FakeWaiter& client : clients) client.Release();
+    loop.EndTurn();
+    cluster.reset();
+  }
+
+  static ClusterSettings Settings() {
+    return {.ban_times = {.ban_time = seconds(60), .ban_time_max = seconds(600)}};
+  }
+
+  FakeWaiter& Ask(WantedRole role = WantedRole::kReplica) {
+    clients.emplace_back(clients.size() + 1);
+    FakeWaiter& client = clients.back();
+    Pool::Outcome outcome = cluster->Acquire(client, {.shard = 0, .role = role});
+    if (auto* lease = std::get_if<pglynx::pool::Lease>(&outcome)) client.OnLease(std::move(*lease));
+    if (const auto* error = std::get_if<pglynx::Error>(&outcome)) client.OnWaitFailed(*error);
+    return client;
+  }
+  // Every login under way, of this host alone where it is named.
+  void LogInAll() {
+    for (size_t host = 0; host < launchers.size(); ++host) LogIn(host);
+  }
+  void LogIn(size_t host) {
+    while (launchers[host].Count(ServerState::kLogin) > 0) launchers[host].LogIn();
+  }
+  void Fail(size_t host, LoginFailure kind) {
+    while (launchers[host].Count(ServerState::kLogin) > 0) {
+      FakeServer* server = launchers[host].In(ServerState::kLogin).at(0);
+      server->login_failure = kind;
+      server->Break("h" + std::to_string(host) + " failed");
+    }
+  }
+  // Which host served it.
+  size_t HostOf(FakeWaiter& client) {
+    for (size_t host = 0; host < launchers.size(); ++host) {
+      for (const FakeServer* server : launchers[host].servers) {
+        if (server == &client.server()) return host;
+      }
+    }
+    return launchers.size();
+  }
+  std::vector<size_t> Serve(size_t transactions, WantedRole role = WantedRole::kReplica) {
+    std::vector<size_t> served(launchers.size());
+    for (size_t i = 0; i < transactions; ++i) {
+      FakeWaiter& client = Ask(role);
+      LogInAll();
+      REQUIRE(client.has_lease());
+      ++served[HostOf(client)];
+      client.Release();
+      clients.pop_back();
+      loop.EndTurn();
+    }
+    return served;
+  }
+
+  Banlist bans;
+  SeededRandom random{1};
+  std::deque<FakeLauncher> launchers;
+  std::vector<std::unique_ptr<Pool>> pools;
+  std::unique_ptr<Cluster> cluster;
+  std::deque<FakeWaiter> clients;
+};
+
+std::vector<Role> PrimaryAndThree() {
+  return {kPrimaryAndThree.begin(), kPrimaryAndThree.end()};
+}
+
+}  // namespace
+
+TEST_CASE("reads are spread evenly over the replicas, writes go to the primary") {
+  Fixture world(PrimaryAndThree());
+  CHECK(world.Serve(3000) == std::vector<size_t>{0, 1000, 1000, 1000});
+  CHECK(world.Serve(100, WantedRole::kPrimary) == std::vector<size_t>{100, 0, 0, 0});
+  CHECK(world.Serve(400, WantedRole::kAny) == std::vector<size_t>{100, 100, 100, 100});
+}
+
+TEST_CASE("a host that refuses is banned, and its client gets another server") {
+  Fixture world(PrimaryAndThree());
+  FakeWaiter& client = world.Ask();
+  world.Fail(1, LoginFailure::kRefused);
+  CHECK(client.failures.empty());
+  world.LogInAll();
+  REQUIRE(client.has_lease());
+  CHECK(world.HostOf(client) != 1);
+  CHECK(world.bans.IsBanned(HostId{1}, world.loop.Now()));
+  const std::vector<size_t> served = world.Serve(1000);
+  CHECK(served[1] == 0);
+  CHECK(served[2] == 500);
+}
+
+TEST_CASE("what concerns one login bans nobody") {
+  Fixture world(PrimaryAndThree());
+  FakeWaiter& client = world.Ask();
+  world.Fail(1, LoginFailure::kThisLogin);
+  CHECK(client.failures.empty());
+  world.LogInAll();
+  CHECK(client.has_lease());
+  CHECK(world.bans.ListBans(world.loop.Now()).empty());
+}
+
+TEST_CASE("lateness takes one of three replicas, not two") {
+  Fixture world(PrimaryAndThree());
+  for (const size_t host : {size_t{1}, size_t{2}, size_t{3}}) {
+    world.Ask();
+    world.Fail(host, LoginFailure::kLate);
+  }
+  CHECK(world.bans.ListBans(world.loop.Now()).size() == 1);
+}
+
+TEST_CASE("after ban_time one login probes, and the host has its share again") {
+  Fixture world(PrimaryAndThree());
+  world.Ask();
+  world.Fail(1, LoginFailure::kRefused);
+  world.LogInAll();
+  world.Serve(10);
+  world.loop.Pass(seconds(61));
+  const size_t before = world.launchers[1].launches;
+  FakeWaiter& one = world.Ask();
+  FakeWaiter& two = world.Ask();
+  CHECK(world.launchers[1].launches == before + 1);
+  SECTION("it succeeds") {
+    world.LogIn(1);
+    one.Release();
+    two.Release();
+    world.loop.EndTurn();
+    CHECK_FALSE(world.bans.IsBanned(HostId{1}, world.loop.Now()));
+    const std::vector<size_t> served = world.Serve(3000);
+    CHECK(served[1] >= 950);
+    CHECK(served[1] <= 1050);
+  }
+  SECTION("it fails: twice as long") {
+    world.Fail(1, LoginFailure::kRefused);
+    world.loop.Pass(seconds(100));
+    CHECK(world.bans.UntilProbe(HostId{1}, world.loop.Now()) == seconds(20));
+    world.Serve(10);
+    CHECK(world.launchers[1].launches == before + 1);
+  }
+}
+
+TEST_CASE("when every replica is banned, reads go to the primary where that is allowed") {
+  ClusterSettings settings = Fixture::Settings();
+  settings.primary_reads_enabled = GENERATE(true, false);
+  Fixture world({Role::kPrimary, Role::kReplica, Role::kReplica}, settings);
+  FakeWaiter& client = world.Ask();
+  world.Fail(1, LoginFailure::kRefused);
+  world.Fail(2, LoginFailure::kRefused);
+  if (settings.primary_reads_enabled) {
+    world.LogInAll();
+    REQUIRE(client.has_lease());
+    CHECK(world.HostOf(client) == 0);
+    CHECK(world.Serve(100)[0] == 100);
+  } else {
+    REQUIRE(client.failures.size() == 1);
+    CHECK(client.failures[0].detail.find("h1 failed; h2 failed") != std::string::npos);
+    // The bans are lifted once the pools would ask again, and both are tried.
+    FakeWaiter& early = world.Ask();
+    CHECK(early.failures.size() == 1);
+    world.loop.Pass(seconds(2));
+    FakeWaiter& next = world.Ask();
+    CHECK(next.failures.empty());
+    world.LogIn(2);
+    CHECK(next.has_lease());
+  }
+}
+
+TEST_CASE("a primary is never banned for writes") {
+  Fixture world(PrimaryAndThree());
+  FakeWaiter& client = world.Ask(WantedRole::kPrimary);
+  world.Fail(0, LoginFailure::kRefused);
+  CHECK(client.failures.size() == 1);
+  world.loop.Pass(seconds(2));
+  FakeWaiter& next = world.Ask(WantedRole::kPrimary);
+  world.LogInAll();
+  CHECK(next.has_lease());
+}
+
+TEST_CASE("clients that find nothing free are served by whichever host frees first") {
+  PoolSettings one = FakePool::Settings();
+  one.pool_size = 1;
+  Fixture world({Role::kPeer, Role::kPeer}, Fixture::Settings(), one);
+  FakeWaiter& a = world.Ask(WantedRole::kAny);
+  FakeWaiter& b = world.Ask(WantedRole::kAny);
+  world.LogInAll();
+  REQUIRE(a.has_lease());
+  REQUIRE(b.has_lease());
+  FakeWaiter& third = world.Ask(WantedRole::kAny);
+  FakeWaiter& fourth = world.Ask(WantedRole::kAny);
+  CHECK(world.cluster->waiter_count() == 2);
+  b.Release();
+  CHECK(third.has_lease());
+  CHECK_FALSE(fourth.has_lease());
+  third.Release();
+  CHECK(fourth.has_lease());
+  world.loop.Pass(seconds(1));
+  FakeWaiter& late = world.Ask(WantedRole::kAny);
+  world.loop.Pass(seconds(10));
+  REQUIRE(late.failures.size() == 1);
+  CHECK(late.failures[0].code == ErrorCode::kQueryWaitTimeout);
+}
+
+TEST_CASE("no more logins are under way than clients wait") {
+  Fixture world(PrimaryAndThree());
+  world.Ask();
+  size_t logins = 0;
+  for (const FakeLauncher& launcher : world.launchers)
+    logins += launcher.Count(ServerState::kLogin);
+  CHECK(logins == 1);
+}
