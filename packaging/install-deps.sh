@@ -20,6 +20,7 @@ source "$here/lib/postgres.sh"
 readonly build_packages=(
   g++ cmake ninja-build pkgconf ccache
   libuv1-dev libtomlplusplus-dev libfmt-dev libspdlog-dev libssl-dev libcli11-dev libsystemd-dev
+  libre2-dev
 )
 readonly test_packages=(catch2 libpq-dev python3)
 readonly fuzz_packages=(clang-19 libclang-rt-19-dev)

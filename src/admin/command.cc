@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "admin/ban_command.h"
 #include "admin/command_lexer.h"
 #include "admin/shown.h"
 #include "admin/steer_command.h"
@@ -38,6 +39,8 @@ constexpr std::array kShows = {
     ShowEntry{"lists", ShowWhat::kLists},
     ShowEntry{"config", ShowWhat::kConfig},
     ShowEntry{"state", ShowWhat::kState},
+    ShowEntry{"bans", ShowWhat::kBans},
+    ShowEntry{"shards", ShowWhat::kShards},
 };
 
 struct FakedParameter {
@@ -223,6 +226,9 @@ Result<Command> ParseTokens(Tokens tokens, std::string_view text) {
   if (std::optional<Result<Command>> command = ParseSteerCommand(tokens)) {
     return std::move(*command);
   }
+  if (std::optional<Result<Command>> command = ParseBanCommand(tokens)) {
+    return std::move(*command);
+  }
   if (std::optional<Command> command = ParseSessionCommand(tokens)) return *command;
   return Invalid(text);
 }
@@ -260,6 +266,7 @@ std::string_view HelpText() {
   return "\n\tSHOW VERSION | HELP | STATE | CONFIG | LISTS"
          "\n\tSHOW DATABASES | USERS | POOLS | CLIENTS | SERVERS"
          "\n\tSHOW STATS | STATS_TOTALS | STATS_AVERAGES | TOTALS"
+         "\n\tSHOW SHARDS | BANS"
          "\n\tRELOAD"
          "\n\tPAUSE [ <database> ]"
          "\n\tRESUME [ <database> ]"
@@ -270,6 +277,8 @@ std::string_view HelpText() {
          "\n\tKILL [ <database> ]"
          "\n\tKILL_CLIENT <id>"
          "\n\tDRAIN | UNDRAIN"
+         "\n\tBAN <host>[:<port>] <seconds>"
+         "\n\tUNBAN <host>[:<port>]"
          "\n\tSHUTDOWN [ WAIT_FOR_SERVERS | WAIT_FOR_CLIENTS ]";
 }
 

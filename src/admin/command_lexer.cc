@@ -111,11 +111,14 @@ std::optional<Token> TakeToken(std::string_view& rest) {
 std::optional<std::vector<Token>> Tokenize(std::string_view text) {
   std::vector<Token> tokens;
   while (true) {
+    const size_t before = text.size();
     if (!SkipSpace(text)) return std::nullopt;
     if (text.empty()) return tokens;
+    const bool joined = text.size() == before && !tokens.empty();
     if (tokens.size() == kTokensMax) return std::nullopt;
     std::optional<Token> token = TakeToken(text);
     if (!token) return std::nullopt;
+    token->joined = joined;
     tokens.push_back(std::move(*token));
   }
 }

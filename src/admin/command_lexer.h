@@ -28,6 +28,7 @@ struct Token {
   TokenKind kind;
   std::string text;          // of a word or an identifier: in lower case
   std::string written = {};  // of a word or an identifier: as it stands there
+  bool joined = false;       // nothing is between it and the token before it
 
   [[nodiscard]] bool Is(TokenKind wanted, std::string_view wanted_text) const {
     return kind == wanted && text == wanted_text;

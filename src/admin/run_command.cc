@@ -1,6 +1,7 @@
 #include "admin/run_command.h"
 
 #include <algorithm>
+#include <chrono>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -84,6 +85,17 @@ RunOutcome KillClient(uint64_t id, ConsoleHost& host, std::string& out) {
   return killed ? RunOutcome::kDone : Fail(killed.error(), out);
 }
 
+RunOutcome ChangeBans(const Command& command, ConsoleHost& host, ResultTable& table,
+                      std::string& out) {
+  const Result<std::vector<pool::BanRow>> changed =
+      command.kind == CommandKind::kBan
+          ? host.Ban(command.host, command.port, std::chrono::seconds(command.ban_seconds))
+          : host.Unban(command.host, command.port);
+  if (!changed) return Fail(changed.error(), out);
+  table = ChangedBansTable(*changed);
+  return RunOutcome::kDone;
+}
+
 ResultTable ShowTable(ShowWhat what, ConsoleHost& host) {
   const TableNeeds needs = NeedsOf(what);
   const pool::Snapshot snapshot =
@@ -103,6 +115,8 @@ bool NeedsAdmin(const Command& command) {
     case CommandKind::kKillClient:
     case CommandKind::kDrain:
     case CommandKind::kUndrain:
+    case CommandKind::kBan:
+    case CommandKind::kUnban:
       return true;
     case CommandKind::kEmpty:
     case CommandKind::kShow:
@@ -129,6 +143,9 @@ std::vector<Column> ColumnsOf(const Command& command) {
       return {{"?column?", ColumnType::kInt4}};
     case CommandKind::kSelectVersion:
       return {{"version", ColumnType::kText}};
+    case CommandKind::kBan:
+    case CommandKind::kUnban:
+      return ChangedBansTable({}).columns;
     case CommandKind::kEmpty:
     case CommandKind::kSetParameter:
     case CommandKind::kReload:
@@ -185,6 +202,9 @@ RunOutcome RunCommand(const Command& command, ConsoleHost& host, Rights rights, 
     case CommandKind::kUndrain:
       host.Drain(command.kind == CommandKind::kDrain);
       return RunOutcome::kDone;
+    case CommandKind::kBan:
+    case CommandKind::kUnban:
+      return ChangeBans(command, host, table, out);
     case CommandKind::kEmpty:
     case CommandKind::kNoEffect:
     case CommandKind::kForgetStatements:

@@ -1,10 +1,8 @@
 #include "pglynx/admin/tables.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "admin/cells.h"
+#include "admin/instances.h"
 
 namespace pglynx::admin {
 namespace {
@@ -19,13 +18,6 @@ namespace {
 using enum ColumnType;
 using pool::PoolRow;
 using pool::Snapshot;
-
-// The rows at the front with the first one's database. Precondition: not empty.
-std::span<const PoolRow> FirstDatabase(std::span<const PoolRow> rows) {
-  const auto other = std::ranges::find_if(
-      rows, [&](const PoolRow& row) { return row.database != rows.front().database; });
-  return {rows.begin(), other};
-}
 
 // A setting of a user's pools: nothing where they differ.
 template <typename T>
@@ -101,6 +93,8 @@ TableNeeds NeedsOf(ShowWhat what) {
     case ShowWhat::kTotals:
     case ShowWhat::kLists:
     case ShowWhat::kState:
+    case ShowWhat::kBans:
+    case ShowWhat::kShards:
       return {.pools = true};
   }
   return {};
@@ -136,6 +130,10 @@ ResultTable MakeTable(ShowWhat what, const TableSource& source) {
       return ConfigTable(source.config);
     case ShowWhat::kState:
       return StateTable(source.snapshot);
+    case ShowWhat::kBans:
+      return BansTable(source.snapshot);
+    case ShowWhat::kShards:
+      return ShardsTable(source.snapshot);
   }
   return {};
 }
@@ -184,22 +182,37 @@ ResultTable PoolsTable(const Snapshot& snapshot) {
                      {"pool_mode", kText},
                      {"load_balance_hosts", kText},
                      {"cl_pinned", kInt4},
-                     {"max_pinned", kInt4}}};
+                     {"max_pinned", kInt4},
+                     {"shard", kInt4},
+                     {"role", kText}}};
   for (const PoolRow& row : snapshot.pools) {
-    table.rows.push_back(
-        {row.database, row.user, Int4Cell(row.cl_active), Int4Cell(row.cl_waiting),
-         Int4Cell(row.cl_active_cancel_req), Int4Cell(row.cl_waiting_cancel_req),
-         Int4Cell(row.sv_active), Int4Cell(row.sv_active_cancel), Int4Cell(row.sv_being_canceled),
-         Int4Cell(row.sv_idle), Int4Cell(row.sv_used), Int4Cell(row.sv_tested),
-         Int4Cell(row.sv_login), Int4Cell(row.maxwait_us / kMicrosecondsPerSecond),
-         Int4Cell(row.maxwait_us % kMicrosecondsPerSecond), TextCell(row.pool_mode), std::nullopt,
-         Int4Cell(row.cl_pinned), Int4Cell(row.max_pinned)});
+    table.rows.push_back({InstanceName(row),
+                          row.user,
+                          Int4Cell(row.cl_active),
+                          Int4Cell(row.cl_waiting),
+                          Int4Cell(row.cl_active_cancel_req),
+                          Int4Cell(row.cl_waiting_cancel_req),
+                          Int4Cell(row.sv_active),
+                          Int4Cell(row.sv_active_cancel),
+                          Int4Cell(row.sv_being_canceled),
+                          Int4Cell(row.sv_idle),
+                          Int4Cell(row.sv_used),
+                          Int4Cell(row.sv_tested),
+                          Int4Cell(row.sv_login),
+                          Int4Cell(row.maxwait_us / kMicrosecondsPerSecond),
+                          Int4Cell(row.maxwait_us % kMicrosecondsPerSecond),
+                          TextCell(row.pool_mode),
+                          std::nullopt,
+                          Int4Cell(row.cl_pinned),
+                          Int4Cell(row.max_pinned),
+                          Int4Cell(row.shard),
+                          TextCell(row.role)});
   }
   return table;
 }
 
-// One row for each database: the settings are those of its first user, the connections those
-// of all.
+// One row for each server of a database: the settings are those of its first user, the
+// connections those of all.
 ResultTable DatabasesTable(const Snapshot& snapshot) {
   ResultTable table{{{"name", kText},
                      {"host", kText},
@@ -217,25 +230,40 @@ ResultTable DatabasesTable(const Snapshot& snapshot) {
                      {"max_client_connections", kInt4},
                      {"current_client_connections", kInt4},
                      {"paused", kInt4},
-                     {"disabled", kInt4}}};
-  std::span<const PoolRow> rest = snapshot.pools;
-  while (!rest.empty()) {
-    const std::span<const PoolRow> group = FirstDatabase(rest);
-    rest = rest.subspan(group.size());
-    const PoolRow& first = group.front();
+                     {"disabled", kInt4},
+                     {"shard", kInt4},
+                     {"role", kText},
+                     {"weight", kInt4},
+                     {"banned", kInt4}}};
+  for (const Instance& instance : InstancesOf(snapshot)) {
+    const PoolRow& first = *instance.front();
     uint64_t servers = 0;
     uint64_t clients = 0;
-    for (const PoolRow& row : group) {
-      servers += ServersOf(row);
-      clients += ClientsOf(row);
+    for (const PoolRow* row : instance) {
+      servers += ServersOf(*row);
+      clients += ClientsOf(*row);
     }
-    table.rows.push_back(
-        {first.database, TextOrNull(first.host), Int4Cell(first.port), first.server_database,
-         TextOrNull(first.server_user), Int4Cell(first.pool_size), Int4Cell(first.min_pool_size),
-         Int4Cell(first.reserve_pool_size), Int4Cell(first.server_lifetime_seconds),
-         TextOrNull(first.pool_mode), std::nullopt, Int4Cell(first.max_db_connections),
-         Int4Cell(servers), Int4Cell(first.max_db_clients), Int4Cell(clients),
-         FlagCell(first.paused), FlagCell(first.disabled)});
+    table.rows.push_back({InstanceName(first),
+                          TextOrNull(first.host),
+                          Int4Cell(first.port),
+                          first.server_database,
+                          TextOrNull(first.server_user),
+                          Int4Cell(first.pool_size),
+                          Int4Cell(first.min_pool_size),
+                          Int4Cell(first.reserve_pool_size),
+                          Int4Cell(first.server_lifetime_seconds),
+                          TextOrNull(first.pool_mode),
+                          std::nullopt,
+                          Int4Cell(first.max_db_connections),
+                          Int4Cell(servers),
+                          Int4Cell(first.max_db_clients),
+                          Int4Cell(clients),
+                          FlagCell(first.paused),
+                          FlagCell(first.disabled),
+                          Int4Cell(first.shard),
+                          TextCell(first.role),
+                          Int4Cell(first.weight),
+                          FlagCell(first.banned)});
   }
   return table;
 }

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "admin/cells.h"
+#include "admin/instances.h"
 #include "pglynx/admin/tables.h"
 
 namespace pglynx::admin {
@@ -53,7 +54,7 @@ Row ConnectionCells(const ConnectionRow& row) {
   const int64_t request_time = row.request_time_us == 0 ? row.connect_time_us : row.request_time_us;
   return {row.is_client ? "C" : "S",
           row.user,
-          row.database,
+          InstanceName(row),
           "none",
           TextCell(row.state),
           row.address,
@@ -88,7 +89,7 @@ std::string TimestampText(int64_t microseconds) {
                      clock.hours().count(), clock.minutes().count(), clock.seconds().count());
 }
 
-// Text, as an int4 column has nothing empty.
+// `pin_seconds` is text, as an int4 column has nothing empty.
 ResultTable ClientsTable(const pool::Snapshot& snapshot) {
   ResultTable table{ConnectionColumns()};
   table.columns.push_back({"pin_reason", kText});
@@ -105,7 +106,14 @@ ResultTable ClientsTable(const pool::Snapshot& snapshot) {
 
 ResultTable ServersTable(const pool::Snapshot& snapshot) {
   ResultTable table{ConnectionColumns()};
-  for (const ConnectionRow& row : snapshot.servers) table.rows.push_back(ConnectionCells(row));
+  table.columns.push_back({"shard", kInt4});
+  table.columns.push_back({"role", kText});
+  for (const ConnectionRow& row : snapshot.servers) {
+    Row cells = ConnectionCells(row);
+    cells.emplace_back(Int4Cell(row.shard));
+    cells.emplace_back(TextCell(row.role));
+    table.rows.push_back(std::move(cells));
+  }
   return table;
 }
 

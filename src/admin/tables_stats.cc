@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "admin/cells.h"
+#include "admin/instances.h"
 #include "pglynx/admin/tables.h"
 
 namespace pglynx::admin {
@@ -126,15 +127,16 @@ struct Selection {
   bool averages = false;
 };
 
-// A row for each database: its name, then what is selected of its users' sums.
-void AppendDatabaseRows(ResultTable& table, const pool::Snapshot& snapshot, Selection selection) {
-  for (size_t i = 0; i < snapshot.pools.size();) {
-    const std::string& database = snapshot.pools[i].database;
+// A row for each database, or for each of its servers: its name, what is selected of its users'
+// sums, and which server it is; the columns of the last go behind the others.
+void AppendInstanceRows(ResultTable& table, const pool::Snapshot& snapshot, Selection selection) {
+  table.columns.push_back({"shard", kInt4});
+  table.columns.push_back({"role", kText});
+  for (const Instance& instance : InstancesOf(snapshot)) {
     Sums sums;
-    for (; i < snapshot.pools.size() && snapshot.pools[i].database == database; ++i) {
-      Add(sums, snapshot.pools[i]);
-    }
-    Row cells = {database};
+    for (const pool::PoolRow* row : instance) Add(sums, *row);
+    const pool::PoolRow& first = *instance.front();
+    Row cells = {InstanceName(first)};
     for (const Measures measures : kOwners) {
       for (const Measure& measure : measures) {
         if (selection.totals) cells.emplace_back(NumericCell(sums.now.*measure.value));
@@ -144,6 +146,8 @@ void AppendDatabaseRows(ResultTable& table, const pool::Snapshot& snapshot, Sele
         cells.emplace_back(NumericCell(AverageOf(measure, sums, snapshot.stats_period_us)));
       }
     }
+    cells.emplace_back(Int4Cell(first.shard));
+    cells.emplace_back(TextCell(first.role));
     table.rows.push_back(std::move(cells));
   }
 }
@@ -160,21 +164,21 @@ ResultTable StatsTable(const pool::Snapshot& snapshot) {
     AppendColumns(table, measures, &Measure::stats_total);
     AppendColumns(table, measures, &Measure::stats_average);
   }
-  AppendDatabaseRows(table, snapshot, {.totals = true, .averages = true});
+  AppendInstanceRows(table, snapshot, {.totals = true, .averages = true});
   return table;
 }
 
 ResultTable StatsTotalsTable(const pool::Snapshot& snapshot) {
   ResultTable table{{{"database", kText}}};
   AppendColumns(table, kMeasures, &Measure::total);
-  AppendDatabaseRows(table, snapshot, {.totals = true});
+  AppendInstanceRows(table, snapshot, {.totals = true});
   return table;
 }
 
 ResultTable StatsAveragesTable(const pool::Snapshot& snapshot) {
   ResultTable table{{{"database", kText}}};
   AppendColumns(table, kMeasures, &Measure::average_name);
-  AppendDatabaseRows(table, snapshot, {.averages = true});
+  AppendInstanceRows(table, snapshot, {.averages = true});
   return table;
 }
 

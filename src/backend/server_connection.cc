@@ -199,6 +199,13 @@ void ServerConnection::Recycle() {
   StartExchange(std::move(queries));
 }
 
+void ServerConnection::Check() {
+  PGLYNX_CHECK(phase_ == Phase::kPooled && tracker().Idle());
+  StartExchange({{"", ""}});
+  const BackendWorld& world = launcher_.world();
+  world.loop.Arm(timer_, DeadlineAfter(world.loop.Now(), launcher_.target().healthcheck_timeout));
+}
+
 void ServerConnection::ForEachMessage(std::string_view bytes, Handler handle) {
   std::string joined;
   if (!held().empty()) {
@@ -350,7 +357,12 @@ void ServerConnection::OnTimeout() {
   }
   const Duration timeout = launcher_.target().connect_timeout;
   const std::string limit = fmt::format("connect_timeout = {} ms", timeout.count() / 1000);
-  if (phase_ == Phase::kExchange && state != pool::ServerState::kLogin) {
+  if (in_check) {
+    login_failure = pool::LoginFailure::kLate;
+    Fail(ErrorCode::kServerLost,
+         fmt::format("did not answer a health check within healthcheck_timeout = {} ms",
+                     launcher_.target().healthcheck_timeout.count() / 1000));
+  } else if (phase_ == Phase::kExchange && state != pool::ServerState::kLogin) {
     Fail(ErrorCode::kServerLost, "did not reset its session within " + limit);
   } else {
     login_failure = pool::LoginFailure::kLate;

@@ -43,6 +43,7 @@ class ServerConnection final : public pool::PooledServer,
   void ResumeReading() override { stream_->Resume(); }
   void Cancel(std::function<void()> done) override;
   void Recycle() override;
+  void Check() override;
   void Abandon() override;
   void Close() override;
   [[nodiscard]] bool HasCancelInFlight() const override { return cancels_in_flight_ > 0; }

@@ -22,14 +22,6 @@ std::string Text(Duration value) {
   return FormatDuration(value);
 }
 
-template <typename T, size_t kCount>
-std::string_view NameIn(const std::array<EnumName<T>, kCount>& names, T value) {
-  for (const EnumName<T>& name : names) {
-    if (name.value == value) return name.name;
-  }
-  return {};
-}
-
 enum class Reload : uint8_t { kApplies, kNeedsRestart };
 
 struct Row {
@@ -62,6 +54,11 @@ constexpr Row kRows[] = {
     {"idle_timeout", [](const C& c) { return Text(c.general.idle_timeout); }},
     {"server_lifetime", [](const C& c) { return Text(c.general.server_lifetime); }},
     {"server_round_robin", [](const C& c) { return Text(c.general.server_round_robin); }},
+    {"healthcheck_timeout", [](const C& c) { return Text(c.general.healthcheck_timeout); }},
+    {"healthcheck_delay", [](const C& c) { return Text(c.general.healthcheck_delay); }},
+    {"ban_time", [](const C& c) { return Text(c.general.ban_time); }},
+    {"ban_time_max", [](const C& c) { return Text(c.general.ban_time_max); }},
+    {"dns_max_ttl", [](const C& c) { return Text(c.general.dns_max_ttl); }},
     {"server_retry_min", [](const C& c) { return Text(c.general.server_retry_min); }},
     {"server_retry_max", [](const C& c) { return Text(c.general.server_retry_max); }},
     {"shutdown_timeout", [](const C& c) { return Text(c.general.shutdown_timeout); }},

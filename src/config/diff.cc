@@ -48,12 +48,77 @@ enum class Effect : uint8_t { kKeepsServers, kReplacesServers };
 constexpr Effect kKeeps = Effect::kKeepsServers;
 constexpr Effect kReplaces = Effect::kReplacesServers;
 
-// Adds what differs to `change`.
+// Adds a key once: several shards may differ in it.
+void Add(std::string_view key, Effect effect, PoolChange& change) {
+  if (std::find(change.keys.begin(), change.keys.end(), key) == change.keys.end()) {
+    change.keys.emplace_back(key);
+  }
+  if (effect == Effect::kReplacesServers) change.server_changed = true;
+}
+
 template <typename T>
 void Compare(std::string_view key, const T& a, const T& b, Effect effect, PoolChange& change) {
-  if (a == b) return;
-  change.keys.emplace_back(key);
-  if (effect == Effect::kReplacesServers) change.server_changed = true;
+  if (a != b) Add(key, effect, change);
+}
+
+bool IsSame(const ServerTarget& a, const ServerTarget& b) {
+  return a.host == b.host && a.port == b.port;
+}
+
+// Whether each server of `a` is in `b` too.
+bool AreAmong(const Shard& a, const Shard& b) {
+  return std::all_of(a.servers.begin(), a.servers.end(), [&b](const ServerTarget& server) {
+    return std::any_of(b.servers.begin(), b.servers.end(),
+                       [&server](const ServerTarget& other) { return IsSame(server, other); });
+  });
+}
+
+void CompareServers(const Shard& a, const Shard& b, PoolChange& change) {
+  const bool is_one = a.servers.size() == 1 && b.servers.size() == 1;
+  if (is_one) {
+    Compare("host", a.servers[0].host, b.servers[0].host, kReplaces, change);
+    Compare("port", a.servers[0].port, b.servers[0].port, kReplaces, change);
+  } else if (!AreAmong(a, b)) {
+    Add("servers", kReplaces, change);
+  } else if (!AreAmong(b, a)) {
+    Add("servers", kKeeps, change);
+  }
+  Compare("database", a.database, b.database, kReplaces, change);
+  for (const ServerTarget& x : a.servers) {
+    for (const ServerTarget& y : b.servers) {
+      if (!is_one && !IsSame(x, y)) continue;
+      Compare("role", x.role, y.role, kKeeps, change);
+      Compare("weight", x.weight, y.weight, kKeeps, change);
+      Compare("max_connections", x.max_connections, y.max_connections, kKeeps, change);
+    }
+  }
+}
+
+void CompareShards(const Pool& a, const Pool& b, PoolChange& change) {
+  const size_t old_count = a.shards.size();
+  const size_t new_count = b.shards.size();
+  if (old_count != new_count) Add("shards", old_count > new_count ? kReplaces : kKeeps, change);
+  for (size_t i = 0; i < std::min(old_count, new_count); ++i) {
+    CompareServers(a.shards[i], b.shards[i], change);
+  }
+}
+
+void CompareRouting(const Pool& a, const Pool& b, PoolChange& change) {
+  Compare("load_balancing_mode", a.load_balancing_mode, b.load_balancing_mode, kKeeps, change);
+  Compare("default_role", a.default_role, b.default_role, kKeeps, change);
+  Compare("primary_reads_enabled", a.primary_reads_enabled, b.primary_reads_enabled, kKeeps,
+          change);
+  Compare("healthcheck_timeout", a.healthcheck_timeout, b.healthcheck_timeout, kKeeps, change);
+  Compare("healthcheck_delay", a.healthcheck_delay, b.healthcheck_delay, kKeeps, change);
+  Compare("ban_time", a.ban_time, b.ban_time, kKeeps, change);
+  Compare("ban_time_max", a.ban_time_max, b.ban_time_max, kKeeps, change);
+  Compare("sharding_function", a.sharding_function, b.sharding_function, kKeeps, change);
+  Compare("sharding_key_type", a.sharding_key_type, b.sharding_key_type, kKeeps, change);
+  Compare("shard_scope", a.shard_scope, b.shard_scope, kKeeps, change);
+  Compare("default_shard", a.default_shard, b.default_shard, kKeeps, change);
+  Compare("sharding_key_regex", a.sharding_key_regex, b.sharding_key_regex, kKeeps, change);
+  Compare("shard_id_regex", a.shard_id_regex, b.shard_id_regex, kKeeps, change);
+  Compare("regex_search_limit", a.regex_search_limit, b.regex_search_limit, kKeeps, change);
 }
 
 void CompareUsers(const PoolUser& x, const PoolUser& y, PoolChange& change) {
@@ -80,13 +145,8 @@ void CompareUsers(const PoolUser& x, const PoolUser& y, PoolChange& change) {
 
 PoolChange CompareReal(const PoolOfUser& a, const PoolOfUser& b) {
   PoolChange change = MakeChange(PoolChange::Kind::kChanged, a);
-  const ServerTarget& old_server = a.pool->server;
-  const ServerTarget& new_server = b.pool->server;
-  Compare("host", old_server.host, new_server.host, kReplaces, change);
-  Compare("port", old_server.port, new_server.port, kReplaces, change);
-  Compare("database", old_server.database, new_server.database, kReplaces, change);
-  Compare("max_connections", old_server.max_connections, new_server.max_connections, kKeeps,
-          change);
+  CompareShards(*a.pool, *b.pool, change);
+  CompareRouting(*a.pool, *b.pool, change);
   Compare("max_db_connections", a.pool->max_db_connections, b.pool->max_db_connections, kKeeps,
           change);
   Compare("connect_query", a.pool->connect_query, b.pool->connect_query, kReplaces, change);

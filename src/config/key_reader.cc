@@ -204,27 +204,29 @@ bool KeyReader::ReadText(std::string_view key, const TextRange& range, std::stri
   return true;
 }
 
-std::optional<size_t> KeyReader::OneOf(std::string_view key,
-                                       std::span<const std::string_view> allowed) {
+std::optional<size_t> KeyReader::OneOf(std::string_view key, std::span<const Choice> choices) {
   std::string names;
-  for (const std::string_view name : allowed) {
+  for (const Choice& choice : choices) {
+    if (choice.spelling == Spelling::kPgcats) continue;
     names += names.empty() ? "" : ", ";
-    names += Quoted(name);
+    names += Quoted(choice.name);
   }
   const TomlEntry* entry = Find(key);
   if (entry != nullptr && entry->value.kind != TomlValue::Kind::kString) {
     WrongKind(key, "one of " + names);
     return std::nullopt;
   }
-  std::optional<std::string> text = RawText(key);
+  const std::optional<std::string> text = RawText(key);
   if (!text) return std::nullopt;
-  if (context_.pgcat_form) text = Lower(*std::move(text));  // PgCat takes "Transaction" too
-  const auto found = std::find(allowed.begin(), allowed.end(), *text);
-  if (found == allowed.end()) {
+  const bool any_case = context_.pgcat_form;  // PgCat takes "Transaction" too
+  const auto found = std::find_if(choices.begin(), choices.end(), [&](const Choice& choice) {
+    return any_case ? Lower(*text) == Lower(std::string(choice.name)) : *text == choice.name;
+  });
+  if (found == choices.end()) {
     NotAllowed(key, names);
     return std::nullopt;
   }
-  return static_cast<size_t>(found - allowed.begin());
+  return static_cast<size_t>(found - choices.begin());
 }
 
 std::optional<std::vector<PlacedText>> KeyReader::Texts(std::string_view key, Shape shape) {

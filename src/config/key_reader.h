@@ -69,6 +69,8 @@ class KeyReader {
   [[nodiscard]] Place PlaceOf(std::string_view key) const;
   // At PlaceOf(key).
   void AddError(std::string_view key, std::string_view text);
+  // Reports that a key that is there has a value other than those allowed; false.
+  bool NotAllowed(std::string_view key, std::string_view allowed);
 
   bool ReadBool(std::string_view key, bool& out);
   bool ReadDuration(std::string_view key, const DurationRange& range, Duration& out);
@@ -87,9 +89,9 @@ class KeyReader {
 
   template <typename T, size_t kCount>
   bool ReadEnum(std::string_view key, const std::array<EnumName<T>, kCount>& names, T& out) {
-    std::array<std::string_view, kCount> allowed;
-    for (size_t i = 0; i < kCount; ++i) allowed[i] = names[i].name;
-    const std::optional<size_t> index = OneOf(key, allowed);
+    std::array<Choice, kCount> choices;
+    for (size_t i = 0; i < kCount; ++i) choices[i] = {names[i].name, names[i].spelling};
+    const std::optional<size_t> index = OneOf(key, choices);
     if (index) out = names[*index].value;
     return index.has_value();
   }
@@ -113,13 +115,16 @@ class KeyReader {
   void JudgeKey(const TomlEntry& entry, Section section, std::span<const KeyRule> rules);
   void RejectUnknown(const TomlEntry& entry, Section section, std::span<const KeyRule> rules);
   std::optional<int64_t> Integer(std::string_view key, IntegerRange range);
-  std::optional<size_t> OneOf(std::string_view key, std::span<const std::string_view> allowed);
+  struct Choice {
+    std::string_view name;
+    Spelling spelling = Spelling::kOurs;
+  };
+  std::optional<size_t> OneOf(std::string_view key, std::span<const Choice> choices);
   std::optional<std::string> Expanded(const TomlValue& value, std::string_view key);
   // The value with its variables put in; a string that had some may stand for a number or
   // a boolean. Nothing if the key is absent or a variable is not set, which is reported.
   std::optional<TomlValue> Resolved(std::string_view key);
   bool WrongKind(std::string_view key, std::string_view needed);
-  bool NotAllowed(std::string_view key, std::string_view allowed);
 
   const TomlValue& table_;
   std::string where_;

@@ -20,8 +20,8 @@ LoadResult Load(const DocumentSource& source, const Environment& environment) {
 
   context.pgcat_form = IsPgcatForm(*root);
   Config config = DefaultConfig(context.pgcat_form);
-  const Timeouts timeouts = ReadSettings(*root, context, config);
-  ReadPools(*root, timeouts, context, config);
+  const InheritedTimes inherited = ReadSettings(*root, context, config);
+  ReadPools(*root, inherited, context, config);
   CheckTogether(*root, context, config);
   for (const uint32_t file : context.secret_files) {
     if (!context.exposed_files.contains(file)) continue;

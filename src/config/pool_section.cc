@@ -1,4 +1,4 @@
-// [pools.X] with its shards; the keys of its users are read in user_section.cc.
+// [pools.X]; the keys of its shards and users are read in files of their own.
 
 #include <algorithm>
 #include <map>
@@ -8,61 +8,17 @@
 
 #include <fmt/format.h>
 
+#include "config/members.h"
 #include "config/names.h"
 #include "config/sections.h"
-#include "config/units.h"
 
 namespace pglynx::config {
 
 namespace {
 
 constexpr TextRange kNameRange{1, 255};
-constexpr TextRange kOptionalNameRange{0, 255};
 constexpr IntegerRange kMaxPinnedRange{0, 10000};  // as far as pool_size goes
 constexpr TextRange kQueryRange{0, 65536, TextForm::kFreeText};
-
-// A member of an array of tables or of PgCat's keyed tables.
-struct Member {
-  std::string label;  // "0"
-  const TomlValue* table;
-  Place place;
-};
-
-bool HasNoMembers(const TomlValue& value) {
-  const bool holds_members =
-      value.kind == TomlValue::Kind::kArray || value.kind == TomlValue::Kind::kTable;
-  return holds_members && value.items.empty() && value.entries.empty();
-}
-
-// The members that are tables, PgCat's in the order of their numbers. Others are reported.
-std::vector<Member> Members(const TomlEntry& entry, const std::string& where,
-                            LoadContext& context) {
-  std::vector<Member> members;
-  const TomlValue& value = entry.value;
-  for (size_t i = 0; i < value.items.size(); ++i) {
-    members.push_back({std::to_string(i), &value.items[i], value.items[i].place});
-  }
-  for (const TomlEntry& keyed : value.entries) {
-    members.push_back({keyed.key, &keyed.value, keyed.place});
-  }
-  if (value.kind != TomlValue::Kind::kTable && value.kind != TomlValue::Kind::kArray) {
-    context.problems.AddError(entry.place, fmt::format("{}.{} needs tables, not {}", where,
-                                                       entry.key, KindName(value.kind)));
-  }
-  std::erase_if(members, [&](const Member& member) {
-    if (member.table->kind == TomlValue::Kind::kTable) return false;
-    context.problems.AddError(member.place, fmt::format("{}.{} needs tables, not {}", where,
-                                                        entry.key, KindName(member.table->kind)));
-    return true;
-  });
-  std::stable_sort(members.begin(), members.end(), [](const Member& a, const Member& b) {
-    const auto first = ParseInteger(a.label);
-    const auto second = ParseInteger(b.label);
-    if (first && second) return *first < *second;
-    return first.has_value() && !second.has_value();  // numbers before names
-  });
-  return members;
-}
 
 class PoolReader {
  public:
@@ -75,7 +31,7 @@ class PoolReader {
     if (context.pgcat_form) pool_.prepared_statements_cache_size = 0;
   }
 
-  Pool Read(Timeouts timeouts) {
+  Pool Read(InheritedTimes times) {
     const auto is_control = [](char byte) { return static_cast<unsigned char>(byte) < 0x20; };
     if (pool_.name.empty() || pool_.name.size() > kNameRange.bytes_max ||
         std::any_of(pool_.name.begin(), pool_.name.end(), is_control)) {
@@ -93,78 +49,16 @@ class PoolReader {
     pool_.max_db_connections = config_.general.max_db_connections;
     reader_.ReadInteger("max_db_connections", kLimitRange, pool_.max_db_connections);
     reader_.ReadText("connect_query", kQueryRange, pool_.connect_query);
-    ReadTimeouts(reader_, timeouts);
-    ReadTarget();
-    ReadUsers(timeouts);
+    ReadTimeouts(reader_, times.timeouts);
+    ReadHealthTimes(reader_, times.health);
+    times.health.CopyTo(pool_);
+    const Roles roles = ReadShards(reader_, where_, pool_);
+    ReadRouting(reader_, roles, pool_);
+    ReadUsers(times.timeouts);
     return std::move(pool_);
   }
 
  private:
-  // database and servers: of the pool itself or of its one shard.
-  void ReadTarget() {
-    const TomlEntry* shards = reader_.Find("shards");
-    if (shards == nullptr) {
-      ReadShard(reader_, where_);
-      return;
-    }
-    for (const char* key : {"database", "servers"}) {
-      if (const TomlEntry* entry = reader_.Find(key)) {
-        context_.problems.AddError(
-            entry->place, fmt::format("key '{}' must not be set beside '{}.shards'", key, where_));
-      }
-    }
-    const std::vector<Member> members = Members(*shards, where_, context_);
-    if (HasNoMembers(shards->value)) {
-      reader_.AddError("shards", fmt::format("{} needs a shard", reader_.where()));
-    }
-    for (size_t i = 0; i < members.size(); ++i) CheckShard(members[i], i);
-    if (!members.empty()) {
-      const std::string where = fmt::format("{}.shards.{}", where_, members.front().label);
-      KeyReader shard(*members.front().table, Section::kShard, fmt::format("[{}]", where),
-                      context_);
-      ReadShard(shard, where);
-    }
-  }
-
-  void CheckShard(const Member& member, size_t index) {
-    if (index > 0) {
-      context_.problems.AddError(
-          member.place,
-          fmt::format("{}: more than one shard is not available in this version", reader_.where()));
-    } else if (member.label != "0") {
-      context_.problems.AddError(
-          member.place, fmt::format("shard '{}' in {}: shards are numbered from 0 without gaps",
-                                    member.label, reader_.where()));
-    }
-  }
-
-  void ReadShard(KeyReader& shard, const std::string& where) {
-    if (shard.Find("database") != nullptr) {
-      shard.ReadText("database", pool_.name == "*" ? kOptionalNameRange : kNameRange,
-                     pool_.server.database);
-    } else if (pool_.name != "*") {
-      shard.AddError("database", fmt::format("key 'database' is missing in {}", shard.where()));
-    }
-    const TomlEntry* servers = shard.Find("servers");
-    if (servers == nullptr) {
-      shard.AddError("servers", fmt::format("key 'servers' is missing in {}", shard.where()));
-      return;
-    }
-    if (servers->value.kind != TomlValue::Kind::kArray || servers->value.items.empty()) {
-      shard.AddError("servers", fmt::format("key 'servers' in {} needs an array with one server: "
-                                            "[{{ host = \"10.0.0.1\", port = 5432 }}]",
-                                            shard.where()));
-      return;
-    }
-    const std::vector<TomlValue>& items = servers->value.items;
-    ReadServer(items.front(), fmt::format("{}.servers[0]", where), context_, pool_.server);
-    for (size_t i = 1; i < items.size(); ++i) {
-      context_.problems.AddError(
-          items[i].place,
-          fmt::format("{}: more than one server is not available in this version", shard.where()));
-    }
-  }
-
   void ReadUsers(const Timeouts& timeouts) {
     const TomlEntry* users = reader_.Find("users");
     const std::vector<Member> members =
@@ -197,7 +91,7 @@ class PoolReader {
 
 }  // namespace
 
-void ReadPools(const TomlValue& root, const Timeouts& inherited, LoadContext& context,
+void ReadPools(const TomlValue& root, const InheritedTimes& inherited, LoadContext& context,
                Config& config) {
   const TomlEntry* pools = root.Find("pools");
   if (pools != nullptr && !IsTable(*pools, context)) return;

@@ -27,6 +27,8 @@ constexpr BytesRange kBufferedRange{uint64_t{1} << 20U, uint64_t{1} << 40U};
 constexpr DurationRange kRetryRange{milliseconds(1), hours(1)};
 constexpr DurationRange kLoginRange{milliseconds(1), hours(24), true};
 constexpr DurationRange kShutdownRange{milliseconds(1), hours(24 * 7)};
+constexpr DurationRange kDnsRange{std::chrono::seconds(1), hours(24), true,
+                                  std::chrono::seconds(1)};
 constexpr DurationRange kUserTimeoutRange{milliseconds(1), hours(24), true};
 constexpr int64_t kKeepaliveSecondsMax = 32767;  // Linux: MAX_TCP_KEEPIDLE, _KEEPINTVL
 constexpr int64_t kKeepaliveCountMax = 127;      // Linux: MAX_TCP_KEEPCNT
@@ -121,7 +123,7 @@ void ReadPgcatAdmin(KeyReader& reader, const TomlValue& root, Admin& admin) {
   if (auto secret = ReadInlineSecret(reader, "admin_password")) admin.password = *secret;
 }
 
-void ReadGeneral(const TomlValue& root, KeyReader& reader, Timeouts& timeouts, Config& config) {
+void ReadGeneral(const TomlValue& root, KeyReader& reader, InheritedTimes& times, Config& config) {
   General& general = config.general;
   ReadHosts(reader, KeyReader::Shape::kOneOrArray, general.hosts);
   reader.ReadPort("port", general.port);
@@ -132,8 +134,10 @@ void ReadGeneral(const TomlValue& root, KeyReader& reader, Timeouts& timeouts, C
   ReadMemory(reader, general);
   reader.ReadInteger("max_client_statements", {1, 1'000'000}, general.max_client_statements);
   reader.ReadDuration("client_login_timeout", kLoginRange, general.client_login_timeout);
-  ReadTimeouts(reader, timeouts);
+  ReadTimeouts(reader, times.timeouts);
   reader.ReadBool("server_round_robin", general.server_round_robin);
+  ReadHealthTimes(reader, times.health);
+  reader.ReadDuration("dns_max_ttl", kDnsRange, general.dns_max_ttl);
   ReadRetry(reader, general);
   reader.ReadDuration("shutdown_timeout", kShutdownRange, general.shutdown_timeout);
   ReadTcp(reader, general);
@@ -174,14 +178,15 @@ bool IsTable(const TomlEntry& entry, LoadContext& context) {
   return false;
 }
 
-Timeouts ReadSettings(const TomlValue& root, LoadContext& context, Config& config) {
+InheritedTimes ReadSettings(const TomlValue& root, LoadContext& context, Config& config) {
   const KeyReader top(root, Section::kTop, "", context);
-  Timeouts timeouts = DefaultTimeouts(context.pgcat_form);
+  InheritedTimes times{DefaultTimeouts(context.pgcat_form), DefaultHealthTimes()};
   if (const TomlEntry* entry = root.Find("general"); entry && IsTable(*entry, context)) {
     KeyReader reader(entry->value, Section::kGeneral, "[general]", context);
-    ReadGeneral(root, reader, timeouts, config);
+    ReadGeneral(root, reader, times, config);
   }
-  timeouts.CopyTo(config.general);
+  times.timeouts.CopyTo(config.general);
+  times.health.CopyTo(config.general);
   if (const TomlEntry* entry = root.Find("admin"); entry && IsTable(*entry, context)) {
     KeyReader reader(entry->value, Section::kAdmin, "[admin]", context);
     ReadAdmin(reader, config.admin);
@@ -191,7 +196,7 @@ Timeouts ReadSettings(const TomlValue& root, LoadContext& context, Config& confi
     KeyReader reader(entry->value, Section::kAuth, "[auth]", context);
     reader.ReadEnum("method", kAuthMethods, config.auth.method);
   }
-  return timeouts;
+  return times;
 }
 
 }  // namespace pglynx::config

@@ -1,5 +1,10 @@
 #include "config/timeouts.h"
 
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "config/units.h"
 #include "pglynx/config/describe.h"
 
 namespace pglynx::config {
@@ -12,6 +17,9 @@ using std::chrono::milliseconds;
 constexpr Duration kShortest = milliseconds(1);
 constexpr DurationRange kConnectRange{kShortest, hours(1)};
 constexpr DurationRange kWaitRange{kShortest, hours(24), true};
+constexpr DurationRange kProbeRange{kShortest, hours(1)};
+constexpr DurationRange kProbeDelayRange{Duration::zero(), hours(24)};  // 0 = before each reuse
+constexpr DurationRange kBanRange{kShortest, hours(24), false, std::chrono::seconds(1)};
 constexpr DurationRange kLifetimeRange{kShortest, hours(24 * 365), true};
 
 void ReadOptional(KeyReader& reader, std::string_view key, const DurationRange& range,
@@ -29,6 +37,10 @@ Duration Timeouts::ConnectTimeout() const {
 Duration Timeouts::QueryWaitTimeout() const {
   if (query_wait) return *query_wait;
   return connect.value_or(General{}.query_wait_timeout);
+}
+
+Duration HealthTimes::BanTimeMax() const {
+  return ban_time_max.value_or(std::max(General{}.ban_time_max, ban_time));
 }
 
 Timeouts DefaultTimeouts(bool pgcat_form) {
@@ -57,6 +69,31 @@ void ReadTimeouts(KeyReader& reader, Timeouts& timeouts) {
   reader.ReadDuration("query_timeout", kClientTimeoutRange, timeouts.query);
   reader.ReadDuration("idle_timeout", kLifetimeRange, timeouts.idle);
   reader.ReadDuration("server_lifetime", kLifetimeRange, timeouts.server_lifetime);
+}
+
+HealthTimes DefaultHealthTimes() {
+  const General defaults;
+  return {.healthcheck_timeout = defaults.healthcheck_timeout,
+          .healthcheck_delay = defaults.healthcheck_delay,
+          .ban_time = defaults.ban_time,
+          .ban_time_max = {}};
+}
+
+void ReadHealthTimes(KeyReader& reader, HealthTimes& health) {
+  reader.ReadDuration("healthcheck_timeout", kProbeRange, health.healthcheck_timeout);
+  reader.ReadDuration("healthcheck_delay", kProbeDelayRange, health.healthcheck_delay);
+  const bool has_time = reader.ReadDuration("ban_time", kBanRange, health.ban_time);
+  Duration longest{};
+  const bool has_max = reader.ReadDuration("ban_time_max", kBanRange, longest);
+  if (has_max) health.ban_time_max = longest;
+  const bool was_refused = (!has_time && reader.Find("ban_time") != nullptr) ||
+                           (!has_max && reader.Find("ban_time_max") != nullptr);
+  const bool is_set = has_time || has_max;  // else the table above was told what is wrong
+  if (was_refused || !is_set || health.ban_time <= health.BanTimeMax()) return;
+  reader.AddError(
+      has_max ? "ban_time_max" : "ban_time",
+      fmt::format("key 'ban_time_max' is {}, less than 'ban_time', which is {}",
+                  FormatDuration(health.BanTimeMax()), FormatDuration(health.ban_time)));
 }
 
 }  // namespace pglynx::config

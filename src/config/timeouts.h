@@ -1,6 +1,7 @@
 #pragma once
 
-// The timeouts that pools and users may repeat: user over pool over general.
+// The times that are inherited: timeouts, user over pool over general, and those of the health of
+// servers, pool over general.
 
 #include <chrono>
 #include <optional>
@@ -43,6 +44,30 @@ struct Timeouts {
   }
 };
 
+// As Timeouts, for a General or a Pool.
+struct HealthTimes {
+  Duration healthcheck_timeout;
+  Duration healthcheck_delay;
+  Duration ban_time;
+  std::optional<Duration> ban_time_max;  // nothing = never set
+
+  // What was set; else our default, or ban_time if that is longer.
+  [[nodiscard]] Duration BanTimeMax() const;
+  template <typename T>
+  void CopyTo(T& out) const {
+    out.healthcheck_timeout = healthcheck_timeout;
+    out.healthcheck_delay = healthcheck_delay;
+    out.ban_time = ban_time;
+    out.ban_time_max = BanTimeMax();
+  }
+};
+
+// What pools inherit.
+struct InheritedTimes {
+  Timeouts timeouts;
+  HealthTimes health;
+};
+
 // 0 = off, else 1 ms to 7 days: of a client, a transaction or a query.
 inline constexpr DurationRange kClientTimeoutRange{std::chrono::milliseconds(1),
                                                    std::chrono::hours(24 * 7), true};
@@ -50,7 +75,10 @@ inline constexpr DurationRange kClientTimeoutRange{std::chrono::milliseconds(1),
 // The level above [general]. PgCat's default of connect_timeout counts as set.
 Timeouts DefaultTimeouts(bool pgcat_form);
 
-// Takes over what the table sets.
+HealthTimes DefaultHealthTimes();
+
+// Take over what the table sets.
 void ReadTimeouts(KeyReader& reader, Timeouts& timeouts);
+void ReadHealthTimes(KeyReader& reader, HealthTimes& health);
 
 }  // namespace pglynx::config

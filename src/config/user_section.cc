@@ -81,6 +81,18 @@ void WarnOfLowerLimit(KeyReader& reader, uint32_t pool_size, std::string_view ke
                   reader.where(), pool_size, key, limit));
 }
 
+// Of the servers that have a limit; 0 = none has.
+uint32_t LowestMaxConnections(const Pool& pool) {
+  uint32_t lowest = 0;
+  for (const Shard& shard : pool.shards) {
+    for (const ServerTarget& server : shard.servers) {
+      const uint32_t limit = server.max_connections;
+      if (limit != 0 && (lowest == 0 || limit < lowest)) lowest = limit;
+    }
+  }
+  return lowest;
+}
+
 // After ReadSecrets. False where pool_size was refused: nothing can be measured by it.
 bool ReadSizes(KeyReader& reader, PoolUser& user) {
   const bool has_size = reader.ReadInteger("pool_size", kPoolSizeRange, user.pool_size) ||
@@ -123,7 +135,7 @@ PoolUser ReadUser(KeyReader& reader, KeyReader& pool_reader, const Pool& pool, T
   reader.ReadText("username", kNameRange, user.username);
   ReadSecrets(reader, config.auth.method, user);
   const bool has_size = ReadSizes(reader, user);
-  WarnOfLowerLimit(reader, user.pool_size, "max_connections", pool.server.max_connections);
+  WarnOfLowerLimit(reader, user.pool_size, "max_connections", LowestMaxConnections(pool));
   WarnOfLowerLimit(reader, user.pool_size, "max_db_connections", pool.max_db_connections);
   WarnOfLowerLimit(reader, user.pool_size, "max_user_connections",
                    config.general.max_user_connections);

@@ -39,7 +39,7 @@ std::vector<balancer::HostSpec> SpecsOf(const std::vector<Cluster::Host>& hosts)
 
 }  // namespace
 
-Cluster::Shard::Shard(Cluster& cluster, uint32_t number, std::vector<Host> hosts)
+Cluster::Shard::Shard(Cluster& cluster, uint32_t number, std::vector<Host> hosts, Pool* home)
     : cluster_(cluster),
       number_(number),
       rotation_(cluster.settings_.mode, SpecsOf(hosts)),
@@ -48,13 +48,13 @@ Cluster::Shard::Shard(Cluster& cluster, uint32_t number, std::vector<Host> hosts
              RoleLine(*this, WantedRole::kReplica)} {
   for (Host& host : hosts) {
     if (host.spec.role != Role::kPrimary) group_.push_back(host.id);
-    host.pool->SetOwner(this);
+    host.pool->SetOwner(this, host.pool == home ? nullptr : home);
     members_.push_back({.host = std::move(host), .failure = {}});
   }
 }
 
 Cluster::Shard::~Shard() {
-  for (const Member& member : members_) member.host.pool->SetOwner(nullptr);
+  for (const Member& member : members_) member.host.pool->SetOwner(nullptr, nullptr);
 }
 
 Cluster::Shard::Member& Cluster::Shard::MemberOf(const Pool& pool) {
@@ -137,10 +137,32 @@ void Cluster::Shard::FailAll(const Error& error) {
   for (RoleLine& line : lines_) line.line.FailAll(error);
 }
 
+void Cluster::Shard::TakeWaiters(uint32_t number, std::vector<Waiting>& waiting) {
+  for (const WantedRole wanted : kWanted) {
+    Line& line = LineOf(wanted);
+    while (!line.empty()) {
+      waiting.push_back({&line.TakeOldest(), {.shard = number, .role = wanted}});
+    }
+  }
+}
+
 size_t Cluster::Shard::waiter_count() const {
   size_t count = 0;
   for (const RoleLine& line : lines_) count += line.line.size();
   return count;
+}
+
+TimePoint Cluster::Shard::OldestWait() const {
+  TimePoint oldest = kNever;
+  for (const RoleLine& line : lines_) {
+    if (!line.line.empty()) oldest = std::min(oldest, line.line.oldest()->waiting_since);
+  }
+  return oldest;
+}
+
+bool Cluster::Shard::IsHealthy() const {
+  return std::any_of(members_.begin(), members_.end(),
+                     [this](const Member& member) { return !IsBanned(member, WantedRole::kAny); });
 }
 
 // ----- what the pools say -----
@@ -206,6 +228,14 @@ void Cluster::Shard::OnLoginFailed(Pool& pool, LoginFailure kind, const Error& c
   Advance();
 }
 
+void Cluster::Shard::OnCheckFailed(Pool& pool, LoginFailure kind, const Error& cause) {
+  if (kind != LoginFailure::kLate) return;  // one connection was closed
+  Member& member = MemberOf(pool);
+  member.failure = cause;
+  Ban(member, BanReason::kHealthCheckLate);
+  Advance();
+}
+
 void Cluster::Shard::NoteFailure(Member& member, LoginFailure kind) {
   balancer::Banlist& bans = cluster_.world_.bans;
   const TimePoint now = cluster_.world_.loop.Now();
@@ -225,15 +255,20 @@ void Cluster::Shard::NoteFailure(Member& member, LoginFailure kind) {
     bans.OnFailure(member.host.id, *reason, now);
     return;
   }
+  Ban(member, *reason);
+}
+
+void Cluster::Shard::Ban(Member& member, BanReason reason) {
   const balancer::BanTimes times = cluster_.settings_.ban_times;
-  if (bans.Ban(member.host.id, *reason, now, times, {&group_, 1}) !=
+  const TimePoint now = cluster_.world_.loop.Now();
+  if (cluster_.world_.bans.Ban(member.host.id, reason, now, times, {&group_, 1}) !=
       balancer::BanOutcome::kBanned) {
     return;
   }
   cluster_.world_.log.Write(
       LogLevel::kWarn, "server banned",
       {{"server", fmt::format("{}:{}", member.host.spec.host, member.host.spec.port)},
-       {"reason", std::string(TextOf(*reason))},
+       {"reason", std::string(TextOf(reason))},
        {"cause", member.failure.has_value() ? member.failure->detail : std::string()}});
 }
 
@@ -245,13 +280,9 @@ void Cluster::Shard::StartProbes() {
   for (Member& member : members_) {
     if (member.probing || !cluster_.world_.bans.IsBanned(member.host.id, now)) continue;
     if (!cluster_.world_.bans.OnProbe(member.host.id, now)) continue;
-    member.probing = true;
-    member.host.pool->Probe();
-    // It may have no place for one more: what it has will tell when it is used.
-    if (member.host.pool->login_count() == 0) {
-      member.probing = false;
-      cluster_.world_.bans.OnSuccess(member.host.id);
-    }
+    member.probing = member.host.pool->Probe();
+    // All its connections are in use: clients that have them will hear how it is.
+    if (!member.probing) cluster_.world_.bans.OnAbandon(member.host.id);
   }
 }
 

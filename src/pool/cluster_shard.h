@@ -14,15 +14,18 @@ namespace pglynx::pool {
 
 class Cluster::Shard final : public PoolOwner {
  public:
-  Shard(Cluster& cluster, uint32_t number, std::vector<Host> hosts);
+  Shard(Cluster& cluster, uint32_t number, std::vector<Host> hosts, Pool* home);
   ~Shard() override;
 
   [[nodiscard]] Pool::Outcome Acquire(Waiter& waiter, balancer::WantedRole wanted);
   [[nodiscard]] Lease AcquireAgain(uint64_t server_id, uint64_t client_id);
   void FailAll(const Error& error);
+  void TakeWaiters(uint32_t number, std::vector<Waiting>& waiting);
   // Who waits may be served by others now, or by nobody.
   void Advance();
   [[nodiscard]] size_t waiter_count() const;
+  [[nodiscard]] bool IsHealthy() const;
+  [[nodiscard]] TimePoint OldestWait() const;
 
   // --- PoolOwner ---
   bool TakeFree(Pool& pool, PooledServer& server) override;
@@ -30,6 +33,7 @@ class Cluster::Shard final : public PoolOwner {
   [[nodiscard]] TimePoint OldestWait(const Pool& pool) const override;
   void OnLogin(Pool& pool) override;
   void OnLoginFailed(Pool& pool, LoginFailure kind, const Error& cause) override;
+  void OnCheckFailed(Pool& pool, LoginFailure kind, const Error& cause) override;
 
  private:
   struct Member {
@@ -79,6 +83,7 @@ class Cluster::Shard final : public PoolOwner {
   [[nodiscard]] uint32_t LoginCount() const;
   [[nodiscard]] Error AllFailed(balancer::WantedRole wanted) const;
   void NoteFailure(Member& member, LoginFailure kind);
+  void Ban(Member& member, balancer::BanReason reason);
 
   Cluster& cluster_;
   uint32_t number_;

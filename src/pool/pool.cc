@@ -68,10 +68,30 @@ Pool::Outcome Pool::Acquire(Waiter& waiter) {
 
 Lease Pool::TakeIdle(uint64_t client_id) {
   while (PooledServer* server = idle_.front()) {
-    if (!Expired(*server)) return Give(*server, client_id);
-    server->Close();  // reports OnServerGone, which takes it off the list
+    if (Expired(*server)) {
+      server->Close();  // reports OnServerGone, which takes it off the list
+    } else if (MustCheck(*server)) {
+      StartCheck(*server);  // whoever waits gets it when it has answered
+      return {};
+    } else {
+      return Give(*server, client_id);
+    }
   }
   return {};
+}
+
+bool Pool::MustCheck(const PooledServer& server) const {
+  return settings_.healthcheck_delay > Duration::zero() &&
+         DeadlineAfter(server.checked_at, settings_.healthcheck_delay) <= world_.loop.Now();
+}
+
+void Pool::StartCheck(PooledServer& server) {
+  server.Unlink();
+  Budget::NoteUsed(server);
+  server.state = ServerState::kTested;
+  server.in_check = true;
+  ++checks_;
+  server.Check();
 }
 
 void Pool::GiveTo(Waiter& waiter, PooledServer& server) {
@@ -180,6 +200,10 @@ void Pool::OnServerReady(PooledServer& server) {
   // The safety rule, enforced where it counts: nothing else leads to the idle list.
   PGLYNX_CHECK(server.tracker().Idle() && !server.memory().needs_reset);
   if (server.state == ServerState::kLogin) OnLoggedIn(server);
+  const bool checked = std::exchange(server.in_check, false);
+  if (checked) --checks_;
+  server.checked_at = world_.loop.Now();
+  if (!checked) server.idle_since = server.checked_at;  // should nobody take it
   if (IsUnwanted(server)) {
     CloseFree(server);
     return;
@@ -223,15 +247,17 @@ void Pool::GiveToOldest(PooledServer& server) {
 
 void Pool::MakeIdle(PooledServer& server) {
   server.state = ServerState::kIdle;
-  server.idle_since = world_.loop.Now();
   if (settings_.server_round_robin) {
     idle_.PushBack(server);
   } else {
     idle_.PushFront(server);
   }
   world_.budget.NoteIdle(server);
-  const TimePoint due =
+  TimePoint due =
       std::min(server.expires, DeadlineAfter(server.idle_since, settings_.idle_timeout));
+  if (settings_.healthcheck_delay > Duration::zero()) {
+    due = std::min(due, DeadlineAfter(server.checked_at, settings_.healthcheck_delay));
+  }
   if (!maintenance_.armed() || due < maintenance_.deadline()) {
     world_.loop.Arm(maintenance_, due);
   }
@@ -239,6 +265,8 @@ void Pool::MakeIdle(PooledServer& server) {
 
 void Pool::OnServerGone(PooledServer& server, const Error& cause) {
   const bool was_login = server.state == ServerState::kLogin;
+  const bool was_check = server.in_check;
+  if (was_check) --checks_;
   server.Unlink();
   Budget::NoteUsed(server);
   if (server.slot != nullptr) server.slot->MarkClosing();
@@ -265,6 +293,7 @@ void Pool::OnServerGone(PooledServer& server, const Error& cause) {
   }
   const LoginFailure kind = server.login_failure;
   if (was_login && owner_ != nullptr) owner_->OnLoginFailed(*this, kind, cause);
+  if (was_check && owner_ != nullptr) owner_->OnCheckFailed(*this, kind, cause);
   LaunchServers();
 }
 
@@ -284,7 +313,8 @@ size_t Pool::ServersMax() const {
 bool Pool::WantsServer() const {
   if (stopping_ || paused_) return false;
   if (servers_.size() < MinServers()) return true;
-  const bool wanted = logins_ < line_.size() || (owner_ != nullptr && owner_->WantsLogin(*this));
+  const bool wanted =
+      logins_ + checks_ < line_.size() || (owner_ != nullptr && owner_->WantsLogin(*this));
   return wanted && servers_.size() < ServersMax();
 }
 
@@ -304,8 +334,13 @@ bool Pool::CanConnect() {
          !share_.MustWait();
 }
 
-void Pool::Probe() {
-  if (!stopping_ && !paused_ && servers_.size() < ServersMax()) LaunchOne(0);
+bool Pool::Probe() {
+  if (stopping_ || paused_) return false;
+  // One that waits idle says nothing of the host; a new connection does.
+  if (servers_.size() >= ServersMax() && !idle_.empty()) idle_.front()->Close();
+  if (servers_.size() >= ServersMax()) return false;
+  LaunchOne(0);
+  return true;
 }
 
 void Pool::LaunchServers() {
@@ -360,6 +395,8 @@ void Pool::ServeWaiters() {
     PooledServer& server = *idle_.front();
     if (Expired(server)) {
       server.Close();
+    } else if (MustCheck(server)) {
+      StartCheck(server);
     } else {
       GiveToOldest(server);
     }

@@ -112,6 +112,8 @@ void Pool::OnMaintenance() {
       server->Close();
     } else if (Expired(*server)) {
       Retire(*server);
+    } else if (MustCheck(*server)) {
+      StartCheck(*server);
     }
   }
   LaunchServers();
@@ -125,6 +127,9 @@ void Pool::ArmMaintenance() {
        server = idle_.Next(*server)) {
     const TimePoint idle_end = DeadlineAfter(server->idle_since, settings_.idle_timeout);
     next = std::min(next, server->expires);
+    if (settings_.healthcheck_delay > Duration::zero()) {
+      next = std::min(next, DeadlineAfter(server->checked_at, settings_.healthcheck_delay));
+    }
     // Kept for min_pool_size: looked at again when that may have changed.
     if (idle_end > now) next = std::min(next, idle_end);
   }
@@ -149,6 +154,7 @@ Parameter* FindStandby(std::optional<Welcome>& welcome) {
 }  // namespace
 
 void Pool::SetWelcome(Welcome welcome) {
+  if (home_ != nullptr && !home_->welcome_.has_value()) home_->SetWelcome(welcome);
   welcome_ = std::move(welcome);
   const Parameter* standby = FindStandby(welcome_);
   in_hot_standby_ = standby != nullptr && standby->value == "on";

@@ -14,13 +14,15 @@ constexpr uint64_t kOther = 64;
 
 // Connections to servers at once, a cancel request for each among them.
 uint64_t ServersMax(const config::Config& config) {
-  uint64_t servers = 0;
+  uint64_t connections = 0;
   for (const config::Pool& pool : config.pools) {
+    uint64_t servers = 0;
+    for (const config::Shard& shard : pool.shards) servers += shard.servers.size();
     for (const config::PoolUser& user : pool.users) {
-      servers += 2 * (uint64_t{user.pool_size} + user.reserve_pool_size);
+      connections += 2 * servers * (uint64_t{user.pool_size} + user.reserve_pool_size);
     }
   }
-  return servers;
+  return connections;
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "pglynx/core/check.h"
+#include "pglynx/net/address.h"
 
 namespace pglynx::server {
 
@@ -12,11 +13,15 @@ namespace {
 
 // The limit is the server's: it holds for pools whose entry does not repeat it. Where two
 // entries set it, they set the same (see config).
-uint32_t MaxConnections(const config::Config& config, const config::ServerTarget& server) {
+uint32_t MaxConnections(const config::Config& config, const net::Address& address) {
   uint32_t most = 0;
   for (const config::Pool& pool : config.pools) {
-    const bool same = pool.server.host == server.host && pool.server.port == server.port;
-    if (same) most = std::max(most, pool.server.max_connections);
+    for (const config::Shard& shard : pool.shards) {
+      for (const config::ServerTarget& server : shard.servers) {
+        const bool same = net::Address{server.host, server.port} == address;
+        if (same) most = std::max(most, server.max_connections);
+      }
+    }
   }
   return most;
 }
@@ -53,8 +58,9 @@ uint32_t MaxPinned(const config::Pool& pool, const config::PoolUser& user) {
 }  // namespace
 
 pool::PoolSettings SettingsOf(const config::Config& config, const config::Pool& pool,
-                              const config::PoolUser& user, std::string_view database) {
-  const backend::ServerTarget target = TargetOf(pool, user, database);
+                              const config::PoolUser& user, std::string_view database,
+                              ServerPlace place) {
+  const backend::ServerTarget target = TargetOf(pool, user, database, place);
   const std::string server = target.address.ToString();
   const auto by_statement = [&user] {
     return user.statement_timeout > Duration::zero() &&
@@ -71,7 +77,7 @@ pool::PoolSettings SettingsOf(const config::Config& config, const config::Pool& 
           .only_with_clients = pool.name == "*",
           .reserve_pool_size = user.reserve_pool_size,
           .reserve_pool_timeout = user.reserve_pool_timeout,
-          .limits = {MaxConnections(config, pool.server), pool.max_db_connections,
+          .limits = {MaxConnections(config, target.address), pool.max_db_connections,
                      config.general.max_user_connections},
           .limited = {fmt::format("server {}", server),
                       fmt::format("database {} on server {}", target.database, server),
@@ -95,17 +101,20 @@ pool::PoolSettings SettingsOf(const config::Config& config, const config::Pool& 
               Duration::zero(),
           .idle_timeout = user.idle_timeout,
           .server_lifetime = user.server_lifetime,
+          .healthcheck_delay = pool.healthcheck_delay,
           .server_retry_min = config.general.server_retry_min,
           .server_retry_max = config.general.server_retry_max};
 }
 
 backend::ServerTarget TargetOf(const config::Pool& pool, const config::PoolUser& user,
-                               std::string_view database) {
+                               std::string_view database, ServerPlace place) {
   const bool own = user.server_password.kind != config::Secret::Kind::kNone;
   const config::Secret& secret = own ? user.server_password : user.password;
+  const config::Shard& shard = pool.shards[place.shard];
+  const config::ServerTarget& server = shard.servers[place.server];
   backend::ServerTarget target;
-  target.address = {pool.server.host, pool.server.port};
-  target.database = pool.server.database.empty() ? std::string(database) : pool.server.database;
+  target.address = {server.host, server.port};
+  target.database = shard.database.empty() ? std::string(database) : shard.database;
   target.user = user.server_username.empty() ? user.username : user.server_username;
   if (secret.kind != config::Secret::Kind::kNone) {
     Result<auth::Credential> credential = auth::Credential::Parse(secret.text);
@@ -114,7 +123,27 @@ backend::ServerTarget TargetOf(const config::Pool& pool, const config::PoolUser&
   }
   target.connect_query = pool.connect_query;
   target.connect_timeout = user.connect_timeout;
+  target.healthcheck_timeout = pool.healthcheck_timeout;
   return target;
+}
+
+routing::Rules RulesOf(const config::Pool& pool) {
+  using Kind = config::DefaultShard::Kind;
+  using Default = routing::Rules::DefaultShard;
+  Default otherwise = Default::kNone;
+  if (pool.default_shard.kind == Kind::kFixed) otherwise = Default::kFixed;
+  if (pool.default_shard.kind == Kind::kRandom) otherwise = Default::kRandom;
+  if (pool.default_shard.kind == Kind::kRandomHealthy) otherwise = Default::kRandomHealthy;
+  const bool session = pool.shard_scope == config::ShardScope::kSession;
+  return {.shards = static_cast<uint32_t>(pool.shards.size()),
+          .function = pool.sharding_function,
+          .key_type = pool.sharding_key_type,
+          .scope = session ? routing::Rules::Scope::kSession : routing::Rules::Scope::kTransaction,
+          .default_shard = otherwise,
+          .fixed_shard = pool.default_shard.shard,
+          .default_role = pool.default_role,
+          .primary_reads_enabled = pool.primary_reads_enabled,
+          .hints = nullptr};
 }
 
 const config::Pool* FindPool(const config::Config& config, std::string_view name) {

@@ -313,6 +313,16 @@ Status Worker::KillClient(uint64_t id) {
                fmt::format("no client has the id {}: see SHOW CLIENTS", id)};
 }
 
+Result<std::vector<pool::BanRow>> Worker::Ban(std::string_view host, std::optional<uint16_t> port,
+                                              Duration length) {
+  return pools_.Ban(host, port, length);
+}
+
+Result<std::vector<pool::BanRow>> Worker::Unban(std::string_view host,
+                                                std::optional<uint16_t> port) {
+  return pools_.Ban(host, port, std::nullopt);
+}
+
 void Worker::Drain(bool on) {
   if (stopping_) return;  // new clients are refused for good
   draining_ = on;

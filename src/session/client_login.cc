@@ -275,6 +275,7 @@ void ClientLogin::Complete() {
                                    .cancel_secret = std::move(secret),
                                    .stream = std::move(stream_),
                                    .pool = *pool_,
+                                   .rules = world.host.RulesFor(*pool_),
                                    .parameters = std::move(wanted),
                                    .connected_at_us = world.loop.WallClockMicros()});
   ClientSession& started = *session;

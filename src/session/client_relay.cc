@@ -129,12 +129,15 @@ bool ClientSession::OnClientMessage(const FrameScanner::Item& item) {
     return true;
   }
   if ((pool_.PinsTaken() || PinWaiter::linked()) && MustWaitForPin(item)) return false;
-  if (!lease_) {
+  const bool had_server = static_cast<bool>(lease_);
+  if (!had_server) {
     if (HandledWithoutServer(item)) return true;
     if (item.type == 'P') ReservePin(item);
     bool denied = false;
     if (!AcquireServer(item, &denied)) return denied;
   }
+  const bool may_choose = item.type == 'Q' || item.type == 'P' || local_statements_ != nullptr;
+  if (had_server && may_choose && WaitsToChoose(item)) return false;
   const wire::ReplyTracker& tracker = lease_->tracker();
   const bool unsure = (tracker.unsure() && !tracker.skipping()) || tracker.CopyUndecided();
   if (unsure || MustWaitForAnswers(item) ||
@@ -173,13 +176,19 @@ bool ClientSession::HandledWithoutServer(const FrameScanner::Item& item) {
     return true;
   }
   if (deferred_ != nullptr && deferred_->failed && !skip_to_sync_) return AnsweredAborted(item);
+  if (!skip_to_sync_ && (type == 'P' || local_statements_ != nullptr) &&
+      AnsweredLocalStatement(item)) {
+    return true;
+  }
   if (type == 'P' && !skip_to_sync_) {
     // What comes behind it needs a server, and may meet an error of the Parse.
     const std::string_view behind = table_.scratch().behind_message;
     const bool alone = behind.empty() || behind[0] == 'S' || behind[0] == 'H';
     return alone && ParsedWithoutServer(item);
   }
-  if (type == 'Q' && !skip_to_sync_) return MayBeSimpleForm(item) && AnsweredWithoutServer(item);
+  if (type == 'Q' && !skip_to_sync_) {
+    return MayBeSimpleForm(item) && (AnsweredDirective(item) || AnsweredWithoutServer(item));
+  }
   // "Extended Query": after an error, messages are read and discarded until a Sync.
   // Flush has nothing to flush; late CopyData and its ends are ignored by Postgres too.
   return skip_to_sync_ || type == 'H' || type == 'c' || type == 'f';
@@ -193,7 +202,8 @@ bool ClientSession::AcquireServer(const FrameScanner::Item& item, bool* denied) 
     return false;
   }
   if (sequence_server_ != 0 && TakeSequenceServer(item, denied)) return !*denied;
-  pool::Pool::Outcome outcome = pool_.Acquire(*this);
+  pool::Pool::Outcome outcome =
+      pool_.cluster != nullptr ? AcquireRouted(item) : pool_.Acquire(*this);
   if (auto* lease = std::get_if<pool::Lease>(&outcome)) {
     Attach(std::move(*lease));
     return true;
@@ -383,6 +393,10 @@ void ClientSession::OnQuery(const FrameScanner::Item& item) {
   }
   const std::string_view text = body.substr(0, body.size() - 1);
   const sql::StateEffects effects = JudgeText(text);
+  if (std::optional<Error> refusal = RouteRefusal(item, text)) {
+    DenyOnServer(Request::kDeniedQuery, std::move(*refusal));
+    return;
+  }
   NoteResets(text, effects);
   if (!SessionMode()) {
     if (!Admit(effects, text, Moment::kRuns, Request::kDeniedQuery)) return;

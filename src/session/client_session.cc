@@ -23,6 +23,11 @@ uint32_t CollectBytesMax(const config::Config& config) {
 ClientSession::ClientSession(SessionTable& table, Birth birth)
     : table_(table),
       pool_(birth.pool),
+      rules_(birth.rules),
+      // Where nothing says a shard, and nothing needs one, a client stays on one.
+      route_(rules_.default_shard == routing::Rules::DefaultShard::kFixed
+                 ? rules_.fixed_shard
+                 : static_cast<uint32_t>(birth.id)),
       stream_(std::move(birth.stream)),
       input_(table.world().loop.blocks()),
       scanner_(wire::FrontendRules(), CollectBytesMax(*table.world().config)),
@@ -92,12 +97,14 @@ void ClientSession::OnData(std::span<char> bytes) {
     return;
   }
   const size_t used = ConsumeInput(fresh);
-  if (state_ != State::kClosed) static_cast<void>(Hold(fresh.substr(used)));
+  if (state_ != State::kClosed && Hold(fresh.substr(used)) && choice_due_) GiveBackToChoose();
 }
 
 void ClientSession::ConsumeHeldInput() {
   const size_t used = ConsumeInput(input_.view());
-  if (state_ != State::kClosed) input_.Consume(used);
+  if (state_ == State::kClosed) return;
+  input_.Consume(used);
+  if (choice_due_) GiveBackToChoose();
 }
 
 void ClientSession::OnDrained() {
@@ -269,6 +276,7 @@ void ClientSession::GiveServerBack() {
   SetState(State::kIdle);
   if (!IsPinned()) ReturnPin();
   ArmDueTimer();
+  EndRoute();
   lease.Release();
 }
 

@@ -29,11 +29,14 @@
 #include "pglynx/core/buffer.h"
 #include "pglynx/net/stream.h"
 #include "pglynx/pool/pool.h"
+#include "pglynx/routing/session_route.h"
 #include "pglynx/session/session_table.h"
+#include "pglynx/sql/directive.h"
 #include "pglynx/sql/judge.h"
 #include "pglynx/sql/resets.h"
 #include "pglynx/sql/simple_forms.h"
 #include "pglynx/wire/frame_scanner.h"
+#include "session/local_statements.h"
 #include "session/prepared_statements.h"
 #include "session/sql_names.h"
 #include "session/state_watch.h"
@@ -55,6 +58,7 @@ class ClientSession final : public net::StreamListener,
     std::string cancel_secret;
     std::unique_ptr<net::Stream> stream;
     pool::Pool& pool;
+    const routing::Rules& rules;
     pool::ParameterRef parameters;  // what this client asked for, canonical
     int64_t connected_at_us;
   };
@@ -257,6 +261,41 @@ class ClientSession final : public net::StreamListener,
   // Answers a message that has no server: the error, and ReadyForQuery or skipping to Sync.
   void DenyWithoutServer(const wire::FrameScanner::Item& item, const Error& error);
 
+  // --- client_route.cc ---
+  // A server for the transaction that this message begins, of the shard and role that are wanted.
+  pool::Pool::Outcome AcquireRouted(const wire::FrameScanner::Item& item);
+  [[nodiscard]] std::string_view StatementOf(const wire::FrameScanner::Item& item) const;
+  // A command that chooses a shard or a role, or asks for it: it needs no server. True: answered.
+  bool AnsweredDirective(const wire::FrameScanner::Item& item);
+  void RefuseLocally(const Error& error);
+  bool ExecuteDirective(const sql::Directive& directive,
+                        const std::optional<routing::BoundValue>& bound, bool described);
+  // Of a transaction that has a server: a statement that needs a shard where none is chosen.
+  [[nodiscard]] std::optional<Error> ShardRefusal(std::string_view text);
+  // False: the statement that is bound needs a shard, and none is chosen: it is refused.
+  bool ChecksShardOfBind(const wire::FrameScanner::Item& item) {
+    if (pool_.cluster == nullptr || shard_bound_) return true;
+    return !RefusesShardOfBind(item);
+  }
+  bool RefusesShardOfBind(const wire::FrameScanner::Item& item);
+  // A command where a server is held: true if it has to wait until that has been given back.
+  bool WaitsToChoose(const wire::FrameScanner::Item& item);
+  // A command inside of a transaction, or a statement that needs a shard where none is chosen.
+  [[nodiscard]] std::optional<Error> RouteRefusal(const wire::FrameScanner::Item& item,
+                                                  std::string_view text);
+  // Gives the server back for a command that waits, which is looked at again.
+  void GiveBackToChoose();
+  void EndRoute();
+  // --- client_directives.cc ---
+  bool AnsweredLocalStatement(const wire::FrameScanner::Item& item);
+  [[nodiscard]] bool UsesLocalStatement(const wire::FrameScanner::Item& item) const;
+  std::optional<Error> ParseLocally(const wire::FrameScanner::Item& item);
+  std::optional<Error> BindLocally(const wire::FrameScanner::Item& item);
+  [[nodiscard]] std::optional<sql::Directive> LocalDirective(std::string_view statement) const;
+  void DescribeLocally(const wire::FrameScanner::Item& item);
+  bool ExecuteLocally(const wire::FrameScanner::Item& item);
+  void CloseLocally(const wire::FrameScanner::Item& item);
+
   // --- client_statements.cc ---
   void NoteResetsIn(std::string_view contents, sql::StateEffects effects);
   bool ParsedWithoutServer(const wire::FrameScanner::Item& item);
@@ -381,6 +420,9 @@ class ClientSession final : public net::StreamListener,
 
   SessionTable& table_;
   pool::Pool& pool_;
+  const routing::Rules& rules_;
+  routing::SessionRoute route_;
+  std::unique_ptr<LocalStatements> local_statements_;  // nullptr: none
   std::unique_ptr<net::Stream> stream_;
   Buffer input_;                // what could not be handled yet
   wire::FrameScanner scanner_;  // of the client's stream
@@ -448,6 +490,8 @@ class ClientSession final : public net::StreamListener,
   bool temporary_path_ = false;     // its search_path names the schema of temporary objects
   bool has_pin_ = false;            // one of the pool's max_pinned is its own
   bool scrub_ = false;              // the server is to be reset when this client gives it back
+  bool choice_due_ = false;         // a command waits until the server has been given back
+  bool shard_bound_ = false;        // some statement of this transaction needs its shard
   bool names_dropped_ = false;      // DEALLOCATE ALL or DISCARD ALL was sent and not answered
 };
 

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "pglynx/core/bytes.h"
+#include "pglynx/pool/cluster.h"
 #include "pglynx/session/session_table.h"
 #include "pglynx/sql/touched_settings.h"
 #include "pglynx/wire/message_writer.h"
@@ -151,7 +152,8 @@ bool ClientSession::TakeSequenceServer(const FrameScanner::Item& item, bool* den
                         sql::ContainsIgnoreCase(item.bytes, "lastval");
   if (!may_read || !EffectsOf(item).Has(StateEffect::kReadsSequences)) return false;
   pool_.NoteSequencesRead();
-  pool::Lease lease = pool_.AcquireAgain(sequence_server_, id_);
+  pool::Lease lease = pool_.cluster != nullptr ? pool_.cluster->AcquireAgain(sequence_server_, id_)
+                                               : pool_.AcquireAgain(sequence_server_, id_);
   if (lease) {
     Attach(std::move(lease));
     return true;

@@ -151,6 +151,11 @@ void ClientSession::OnParse(const FrameScanner::Item& item) {
     return;
   }
   const sql::StateEffects effects = JudgeText(text);
+  if (std::optional<Error> refusal = RouteRefusal(item, text)) {
+    DenyOnServer(Request::kDeniedParse, std::move(*refusal));
+    if (name.empty()) DropUnnamedStatement();
+    return;
+  }
   if (SessionMode()) NoteResets(text, effects);
   sql::StateEffects left = effects;
   if (!name.empty() && !SharesStatements()) left.Add(sql::StateEffect::kPrepare);
@@ -312,6 +317,8 @@ void ClientSession::OnBind(const FrameScanner::Item& item) {
   const size_t name_at = wire::kHeaderBytes + portal.size() + 1;
   if (SessionMode() || (!name.empty() && !SharesStatements())) {
     table_.scratch().to_server.Add(item.bytes);
+  } else if (!ChecksShardOfBind(item)) {
+    return;
   } else if (name.empty()) {
     if (unnamed_ != nullptr) {
       if (!Admit(unnamed_->effects(), TextOf(unnamed_->contents()), Moment::kRuns,

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "pglynx/core/bytes.h"
+#include "pglynx/pool/cluster.h"
 #include "pglynx/session/session_table.h"
 #include "pglynx/wire/message_writer.h"
 #include "session/client_login.h"
@@ -56,7 +57,9 @@ void ClientLogin::ContinueWithSettings() {
     Complete();
     return;
   }
-  pool::Pool::Outcome outcome = pool_->Acquire(*this);
+  // Any server that can be had knows what there is to know.
+  pool::Pool::Outcome outcome =
+      pool_->cluster != nullptr ? pool_->cluster->Acquire(*this, {}) : pool_->Acquire(*this);
   if (auto* lease = std::get_if<pool::Lease>(&outcome)) {
     OnLease(std::move(*lease));
   } else if (const auto* error = std::get_if<Error>(&outcome)) {

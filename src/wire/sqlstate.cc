@@ -24,6 +24,7 @@ ErrorMeaning MeaningOf(ErrorCode code) {
     case ErrorCode::kQueryCanceled:
       return {"57014", kReport};
     case ErrorCode::kQueryWaitTimeout:
+    case ErrorCode::kServerFull:
       return {"53300", kReport};
     case ErrorCode::kAdminShutdown:
       return {"57P01", kEndSession};
@@ -36,13 +37,10 @@ ErrorMeaning MeaningOf(ErrorCode code) {
     case ErrorCode::kTransactionTimeout:
       return {"25P04", kEndSession};
     case ErrorCode::kServerNotReady:
-      return {"08001", kReport};
-    case ErrorCode::kServerFull:
-      return {"53300", kReport};
-    case ErrorCode::kServerLost:
-      return {"08006", kDropServer};
     case ErrorCode::kServerUnreachable:
       return {"08001", kReport};
+    case ErrorCode::kServerLost:
+      return {"08006", kDropServer};
     case ErrorCode::kServerProtocolViolation:
       return {"08P01", kDropServer};
     case ErrorCode::kFeatureNotSupported:
@@ -57,6 +55,8 @@ ErrorMeaning MeaningOf(ErrorCode code) {
       return {"42P05", kReport};
     case ErrorCode::kNotInPrerequisiteState:
       return {"55000", kReport};
+    case ErrorCode::kActiveTransaction:
+      return {"25001", kReport};
     case ErrorCode::kInsufficientPrivilege:
       return {"42501", kReport};
     case ErrorCode::kSyntaxError:

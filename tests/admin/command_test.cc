@@ -50,6 +50,9 @@ std::string Meaning(std::string_view text) {
       return "drain";
     case CommandKind::kUndrain:
       return "undrain";
+    case CommandKind::kBan:
+    case CommandKind::kUnban:
+      return std::string(command.tag) + " <" + command.host + '>';
     case CommandKind::kNoEffect:
       return "tag " + std::string(command.tag);
     case CommandKind::kForgetStatements:
@@ -75,7 +78,7 @@ TEST_CASE("SHOW takes each table in any case, quoted, and by SELECT") {
       CHECK(Meaning(text) == meaning);
     }
   }
-  CHECK(count == 14);
+  CHECK(count == 16);
   CHECK(Meaning("sHoW PoOlS") == "show pools");
   CHECK(Meaning("SHOW \"POOLS\"") == "show pools");
 }
@@ -286,8 +289,8 @@ TEST_CASE("the errors name SHOW HELP and show the text bounded and printable") {
         "invalid command '" + std::string(64, 'x') + "...', use SHOW HELP;");
   CHECK(ParseCommand("SHOW mem").error().detail ==
         "invalid command 'SHOW mem', SHOW offers VERSION, HELP, POOLS, CLIENTS, SERVERS, "
-        "DATABASES, USERS, STATS, STATS_TOTALS, STATS_AVERAGES, TOTALS, LISTS, CONFIG, STATE; "
-        "use SHOW HELP;");
+        "DATABASES, USERS, STATS, STATS_TOTALS, STATS_AVERAGES, TOTALS, LISTS, CONFIG, STATE, "
+        "BANS, SHARDS; use SHOW HELP;");
   CHECK(ParseCommand("SET work_mem = 1").error().detail ==
         "SET of 'work_mem' is not offered: change the configuration file, then RELOAD; use SHOW "
         "HELP;");
@@ -313,7 +316,8 @@ TEST_CASE("the help names every SHOW and every command") {
     INFO(name);
     CHECK(HelpText().find(name) != std::string_view::npos);
   }
-  for (const char* word : {"RELOAD", "SHUTDOWN", "KILL_CLIENT", "\tDRAIN", "UNDRAIN"}) {
+  for (const char* word :
+       {"RELOAD", "SHUTDOWN", "KILL_CLIENT", "\tDRAIN", "UNDRAIN", "\tBAN ", "\tUNBAN "}) {
     CHECK(HelpText().find(word) != std::string_view::npos);
   }
   for (const Steer& steer : Steers()) {

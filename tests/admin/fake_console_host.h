@@ -53,13 +53,24 @@ class FakeConsoleHost final : public ConsoleHost {
     calls += "kill " + std::to_string(id) + ';';
     return Answer();
   }
+  Result<std::vector<pool::BanRow>> Ban(std::string_view host, std::optional<uint16_t> port,
+                                        Duration length) override {
+    calls += "ban " + Server(host, port) + ' ' + std::to_string(length.count()) + "us;";
+    return Bans();
+  }
+  Result<std::vector<pool::BanRow>> Unban(std::string_view host,
+                                          std::optional<uint16_t> port) override {
+    calls += "unban " + Server(host, port) + ';';
+    return Bans();
+  }
   void Drain(bool on) override { calls += on ? "drain;" : "undrain;"; }
   std::string_view version() override { return "0.1.0"; }
 
   std::string calls;  // all but IsSettled and version
   std::vector<std::string> changes;
   std::optional<Error> reload_error;
-  std::optional<Error> steer_error;  // of Steer and KillClient
+  std::vector<pool::BanRow> bans;    // what Ban and Unban have changed
+  std::optional<Error> steer_error;  // of Steer, KillClient, Ban and Unban
   uint32_t databases = 0;
   bool paused = false;
   bool settled = true;
@@ -69,6 +80,13 @@ class FakeConsoleHost final : public ConsoleHost {
  private:
   static std::string Steered(SteerWhat what, std::string_view database) {
     return std::to_string(static_cast<int>(what)) + ' ' + std::string(database);
+  }
+  static std::string Server(std::string_view host, std::optional<uint16_t> port) {
+    return std::string(host) + ' ' + (port ? std::to_string(*port) : "all");
+  }
+  Result<std::vector<pool::BanRow>> Bans() const {
+    if (steer_error) return *steer_error;
+    return bans;
   }
   Status Answer() const { return steer_error ? Status(*steer_error) : Ok(); }
 };

@@ -65,6 +65,11 @@ TEST_CASE("a row has the value as the file would write it") {
   config.general.transaction_timeout = std::chrono::hours(24 * 7);
   config.general.query_timeout = std::chrono::milliseconds(1500);
   config.general.idle_timeout = std::chrono::seconds(90);
+  config.general.healthcheck_timeout = std::chrono::milliseconds(250);
+  config.general.healthcheck_delay = {};
+  config.general.ban_time = std::chrono::minutes(5);
+  config.general.ban_time_max = std::chrono::hours(2);
+  config.general.dns_max_ttl = {};
   config.admin.password = {Secret::Kind::kPlain, "hunter2"};
   std::vector<ConfigRow> rows;
   for (const ConfigRow& row : Describe(config)) {
@@ -80,6 +85,11 @@ TEST_CASE("a row has the value as the file would write it") {
                                        {"transaction_timeout", "7d", "0", true},
                                        {"query_timeout", "1500ms", "0", true},
                                        {"idle_timeout", "90s", "10m", true},
+                                       {"healthcheck_timeout", "250ms", "1s", true},
+                                       {"healthcheck_delay", "0", "30s", true},
+                                       {"ban_time", "5m", "1m", true},
+                                       {"ban_time_max", "2h", "10m", true},
+                                       {"dns_max_ttl", "0", "30s", true},
                                        {"admin.password", "********", "", true}});
 }
 

@@ -66,6 +66,11 @@ inline LoadResult LoadText(const std::string& text,
   return LoadConfigText(has_pool ? text : text + kValidPool, "t.toml", environment);
 }
 
+// A shard with one server, which has no role.
+inline Shard OneServer(const std::string& database, const std::string& host, uint16_t port = 5432) {
+  return {.database = database, .servers = {{.host = host, .port = port}}};
+}
+
 // All errors, one a line; "" if there are none.
 inline std::string ErrorText(const LoadResult& loaded) {
   std::string text;

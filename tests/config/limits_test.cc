@@ -101,8 +101,9 @@ std::vector<Key> Counts() {
       {kInPool, "max_db_connections", [](const C& c) { return c.pools[0].max_db_connections; }, 0,
        0, 1'000'000, limit},
       {kInPool, "max_pinned", [](const C& c) { return c.pools[0].max_pinned; }, 0, 0, 10000, size},
-      {kInServer, "max_connections", [](const C& c) { return c.pools[0].server.max_connections; },
-       0, 0, 1'000'000, limit},
+      {kInServer, "max_connections",
+       [](const C& c) { return c.pools[0].shards[0].servers[0].max_connections; }, 0, 0, 1'000'000,
+       limit},
       {kInUser, "max_client_conn", [](const C& c) { return UserOf(c).max_client_conn; }, 0, 0,
        1'000'000, limit},
       {kInUser, "min_pool_size", [](const C& c) { return UserOf(c).min_pool_size; }, 0, 0, 10000,
@@ -348,6 +349,11 @@ TEST_CASE("a pool_size above a limit on connections is warned of") {
        {"t.toml:7:1: " + size +
         "20, more than 'max_connections', which is 19: the lower one "
         "holds"}},
+      // Of several servers, the lowest limit.
+      {{.server = " }, { host = 'db3', max_connections = 7 }, { host = 'db2', max_connections = 9"},
+       {"t.toml:7:1: " + size +
+        "20, more than 'max_connections', which is 7: the lower one "
+        "holds"}},
       {{.pool = "max_db_connections = 4", .user = "pool_size = 5"},
        {"t.toml:10:13: " + size +
         "5, more than 'max_db_connections', which is 4: the lower one "
@@ -373,7 +379,7 @@ TEST_CASE("a pool_size above a limit on connections is warned of") {
   }
 }
 
-TEST_CASE("pools with one server agree on its max_connections or leave it out") {
+TEST_CASE("pools and shards with the same server agree on its max_connections or leave it out") {
   const auto pool = [](const std::string& name, const std::string& server) {
     return "[pools." + name + "]\ndatabase = 'd'\nservers = [{ " + server +
            " }]\nusers.0 = { username = 'a', password = 'p', pool_size = 1 }\n";
@@ -391,10 +397,18 @@ TEST_CASE("pools with one server agree on its max_connections or leave it out") 
       {"host = 'db', max_connections = 10", "host = 'db', port = 5432, max_connections = 11",
        false},
       {"host = '::1', max_connections = 10", "host = '[::1]', max_connections = 11", false},
+      {"host = 'x' }, { host = 'db', max_connections = 10",
+       "host = 'y' }, { host = 'db', max_connections = 11", false},
   };
   for (const auto& c : cases) {
     INFO(c.a << "|" << c.b);
     CHECK(LoadText(pool("a", c.a) + pool("b", c.b)).has_value() == c.taken);
+    const std::string shards =
+        "[pools.app]\nusers.0 = { username = 'a', password = 'p', pool_size = 1 }\n"
+        "[[pools.app.shards]]\ndatabase = 'd0'\nservers = [{ " +
+        std::string(c.a) + " }]\n[[pools.app.shards]]\ndatabase = 'd1'\nservers = [{ " + c.b +
+        " }]\n";
+    CHECK(LoadText(shards).has_value() == c.taken);
   }
 }
 

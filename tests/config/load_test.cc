@@ -20,17 +20,18 @@ using pglynx::config::Environment;
 using pglynx::config::ErrorText;
 using pglynx::config::FakeEnvironment;
 using pglynx::config::General;
-using pglynx::config::LoadConfigText;
 using pglynx::config::LoadResult;
+using pglynx::config::LoadConfigText;
 using pglynx::config::LoadText;
 using pglynx::config::LogFormat;
 using pglynx::config::LogLevel;
+using pglynx::config::OneServer;
 using pglynx::config::Pool;
 using pglynx::config::PoolMode;
 using pglynx::config::PoolUser;
 using pglynx::config::ProcessEnvironment;
 using pglynx::config::Secret;
-using pglynx::config::ServerTarget;
+using pglynx::config::Shard;
 
 namespace {
 
@@ -61,7 +62,7 @@ TEST_CASE("a file with a pool alone holds the defaults") {
   const Pool& pool = config.pools[0];
   CHECK(pool.name == "app");
   CHECK(pool.prepared_statements_cache_size == 200);
-  CHECK(pool.server == ServerTarget{"db", 5432, "app"});
+  CHECK(pool.shards == std::vector<Shard>{OneServer("app", "db")});
   const PoolUser& user = pool.users[0];
   CHECK(user.pool_mode == PoolMode::kTransaction);
   CHECK(user.pool_size == 20);
@@ -187,7 +188,11 @@ TEST_CASE("pools may be written in our form and in PgCat's") {
                     "[pools.app.users.0]\nusername = 'app'\npassword = 'p'\n")}) {
     INFO(text);
     const Config config = Loaded(text);
-    CHECK(config.pools[0].server == ServerTarget{"10.0.0.1", 1, "d"});
+    Shard expected = OneServer("d", "10.0.0.1", 1);
+    if (text.find("primary") != std::string::npos) {
+      expected.servers[0].role = pglynx::balancer::Role::kPrimary;
+    }
+    CHECK(config.pools[0].shards == std::vector<Shard>{expected});
     REQUIRE(config.pools[0].users.size() == 1);
     CHECK(config.pools[0].users[0].username == "app");
   }
@@ -206,9 +211,9 @@ TEST_CASE("keyed users are taken in the order of their numbers") {
 TEST_CASE("the pool * may leave the database to the client") {
   const std::string users = "[[pools.'*'.users]]\nusername = 'a'\npassword = 'p'\n";
   const Config open = Loaded("[pools.'*']\nservers = [{ host = '/tmp' }]\n" + users);
-  CHECK(open.pools[0].server == ServerTarget{"/tmp", 5432, ""});
+  CHECK(open.pools[0].shards == std::vector<Shard>{OneServer("", "/tmp")});
   const Config fixed = Loaded("[pools.'*']\n" + kServer + users);
-  CHECK(fixed.pools[0].server.database == "app");
+  CHECK(fixed.pools[0].shards[0].database == "app");
 }
 
 TEST_CASE("variables stand for strings, numbers, booleans and durations") {
@@ -271,12 +276,11 @@ TEST_CASE("the console of a pgcat.toml gives way to the client port") {
 TEST_CASE("PgCat's keys without effect are accepted with a warning each") {
   const Config config = Loaded(
       "[general]\nadmin_username = 'a'\nadmin_password = 'p'\nworker_threads = 4\n"
-      "enable_prometheus_exporter = true\nprometheus_exporter_port = 9930\nban_time = 60\n"
-      "server_tls = false\nadmin_auth_type = 'md5'\n"
-      "[pools.app]\ndefault_role = 'any'\nquery_parser_enabled = false\n"
-      "load_balancing_mode = 'loc'\n" +
+      "enable_prometheus_exporter = true\nprometheus_exporter_port = 9930\n"
+      "dns_cache_enabled = true\nserver_tls = false\nadmin_auth_type = 'md5'\n"
+      "[pools.app]\nquery_parser_enabled = false\ncheckout_failure_limit = 3\n" +
       kServer + User("u", "auth_type = 'md5'"));
-  CHECK(config.warnings.size() == 10);
+  CHECK(config.warnings.size() == 9);
   CHECK(config.warnings[0] ==
         "t.toml:4:1: key 'worker_threads' in [general] has no effect in this version");
 }
@@ -324,7 +328,11 @@ void CheckHarmless(const std::string& text) {
 const std::string kWhole =
     "[general]\nhost = ['127.0.0.1', '::1']\nport = 6432\nconnect_timeout = '5s'\n"
     "max_query_bytes = '64KiB'\nadmin_password = 'hunter2'\nidle_timeout = '${A}'\n"
-    "[pools.app]\ndatabase = 'app'\nservers = [['db', 5432, 'primary'], { host = 'x' }]\n"
+    "[pools.app]\nsharding_function = 'pg_hash'\nsharding_key_type = 'uuid'\n"
+    "default_shard = 'shard_1'\nshard_id_regex = 'shard_id: (\\d+)'\nban_time = 5\n"
+    "[pools.app.shards.0]\ndatabase = 'app'\n"
+    "servers = [['db', 5432, 'primary'], { host = 'x', role = 'replica', weight = 2 }]\n"
+    "[pools.app.shards.1]\ndatabase = 'app1'\nservers = [{ host = 'db1' }]\n"
     "[pools.app.users.0]\nusername = 'app'\npassword = 'hunter2'\nmin_pool_size = 0\n";
 
 }  // namespace

@@ -109,11 +109,27 @@ size_t CountOf(const QueryResult& result, const std::string& column, const std::
 TEST_CASE("SHOW POOLS counts clients and servers by what they do") {
   Scene scene;
   const QueryResult pools = scene.console.Exec("show pools");
-  CHECK(pools.columns == Names{"database", "user", "cl_active", "cl_waiting",
-                               "cl_active_cancel_req", "cl_waiting_cancel_req", "sv_active",
-                               "sv_active_cancel", "sv_being_canceled", "sv_idle", "sv_used",
-                               "sv_tested", "sv_login", "maxwait", "maxwait_us", "pool_mode",
-                               "load_balance_hosts", "cl_pinned", "max_pinned"});
+  CHECK(pools.columns == Names{"database",
+                               "user",
+                               "cl_active",
+                               "cl_waiting",
+                               "cl_active_cancel_req",
+                               "cl_waiting_cancel_req",
+                               "sv_active",
+                               "sv_active_cancel",
+                               "sv_being_canceled",
+                               "sv_idle",
+                               "sv_used",
+                               "sv_tested",
+                               "sv_login",
+                               "maxwait",
+                               "maxwait_us",
+                               "pool_mode",
+                               "load_balance_hosts",
+                               "cl_pinned",
+                               "max_pinned",
+                               "shard",
+                               "role"});
   CHECK(pools.command_tag == "SHOW");
   CHECK(pools.rows.size() == 2);
   CHECK(scene.Pool("user") == "app");
@@ -140,7 +156,10 @@ TEST_CASE("SHOW CLIENTS and SHOW SERVERS list who is there, and who has whom") {
   const QueryResult clients = scene.console.Exec("show clients");
   Names columns = ConnectionColumns();
   const QueryResult servers = scene.console.Exec("show servers");
-  CHECK(servers.columns == columns);
+  Names server_columns = columns;
+  server_columns.emplace_back("shard");
+  server_columns.emplace_back("role");
+  CHECK(servers.columns == server_columns);
   columns.emplace_back("pin_reason");
   columns.emplace_back("pin_seconds");
   CHECK(clients.columns == columns);
@@ -177,11 +196,27 @@ TEST_CASE("SHOW CLIENTS and SHOW SERVERS list who is there, and who has whom") {
 TEST_CASE("SHOW DATABASES, USERS and LISTS count what there is") {
   Scene scene;
   const QueryResult databases = scene.console.Exec("show databases");
-  CHECK(databases.columns == Names{"name", "host", "port", "database", "force_user", "pool_size",
-                                   "min_pool_size", "reserve_pool_size", "server_lifetime",
-                                   "pool_mode", "load_balance_hosts", "max_connections",
-                                   "current_connections", "max_client_connections",
-                                   "current_client_connections", "paused", "disabled"});
+  CHECK(databases.columns == Names{"name",
+                                   "host",
+                                   "port",
+                                   "database",
+                                   "force_user",
+                                   "pool_size",
+                                   "min_pool_size",
+                                   "reserve_pool_size",
+                                   "server_lifetime",
+                                   "pool_mode",
+                                   "load_balance_hosts",
+                                   "max_connections",
+                                   "current_connections",
+                                   "max_client_connections",
+                                   "current_client_connections",
+                                   "paused",
+                                   "disabled",
+                                   "shard",
+                                   "role",
+                                   "weight",
+                                   "banned"});
   CHECK(Cell(databases, "name", "app", "host") == "127.0.0.1");
   CHECK(Cell(databases, "name", "app", "port") == std::to_string(Postgres().port()));
   CHECK(Cell(databases, "name", "app", "database") == "app");
@@ -214,7 +249,7 @@ TEST_CASE("SHOW STATS counts queries, transactions, bytes, times and logins") {
   const auto number = [&](const std::string& column) { return std::stoull(scene.Stat(column)); };
   const QueryResult stats = scene.console.Exec("show stats");
   CHECK(stats.columns.front() == "database");
-  CHECK(stats.columns.size() == 29);
+  CHECK(stats.columns.size() == 29 + 2);
   CHECK(scene.Stat("total_client_login_count") == "4");
   CHECK(number("total_wait_time") > 0);
   const auto xacts = number("total_xact_count");

@@ -1,40 +1,12 @@
 """A standby that becomes the primary: what clients know of it must follow."""
 
-import os
-import pwd
-import subprocess
 import time
 
 import psycopg2
 
-from harness import PASSWORD, Postgres, free_port
+from harness import Standby
 from stage import Row
 from wire_client import Client, Later
-
-class Standby(Postgres):
-    """A streaming standby of another cluster."""
-
-    def __init__(self, primary, directory):  # pylint: disable=super-init-not-called
-        self.directory = directory
-        self.host = primary.host
-        self.port = free_port()
-        self.settings = []
-        self.bin = primary.bin
-        self.user = primary.user
-        self.server = None
-        os.makedirs(directory)
-        self._own(directory)
-        owner = {}
-        if self.user is not None:
-            owner = {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []}
-        subprocess.run(
-            [f"{self.bin}/pg_basebackup", "--checkpoint=fast", "--no-sync",
-             "--write-recovery-conf", f"--pgdata={directory}/data",
-             f"--host={primary.host}", f"--port={primary.port}", "--username=postgres"],
-            check=True, cwd="/", stdin=subprocess.DEVNULL,
-            env={"PGPASSWORD": PASSWORD, "HOME": pwd.getpwuid(os.getuid()).pw_dir}, **owner)
-        self.start()
-
 
 def promoted(stage):
     """A standby behind pglynx becomes the primary."""

@@ -121,8 +121,16 @@ void CheckConfig(const Config& config) {
   std::set<std::string> pools;
   for (const config::Pool& pool : config.pools) {
     PGLYNX_CHECK(!pool.name.empty() && pools.insert(pool.name).second && !pool.users.empty());
-    PGLYNX_CHECK(!pool.server.host.empty() && pool.server.port != 0);
-    PGLYNX_CHECK(!pool.server.database.empty() || pool.name == "*");
+    PGLYNX_CHECK(!pool.shards.empty());
+    for (const config::Shard& shard : pool.shards) {
+      PGLYNX_CHECK(!shard.database.empty() || pool.name == "*");
+      PGLYNX_CHECK(!shard.servers.empty());
+      for (const config::ServerTarget& server : shard.servers) {
+        PGLYNX_CHECK(!server.host.empty() && server.port != 0 && server.weight >= 1);
+      }
+    }
+    PGLYNX_CHECK(pool.default_shard.shard < pool.shards.size());
+    PGLYNX_CHECK(pool.ban_time <= pool.ban_time_max);
     PGLYNX_CHECK(pool.connect_query.find('\0') == std::string::npos);
     std::set<std::string> users;
     for (const config::PoolUser& user : pool.users) {

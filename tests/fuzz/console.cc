@@ -1,12 +1,14 @@
 // The console: its commands and its side of the protocol (admin/command.h, console.h).
 //
-// Properties: neither the case of a command, the name of a database aside, nor blanks, comments
-// and semicolons around it matter; nothing is sent while a command waits; errors are one line and
-// short. Whatever messages come, what is sent are whole messages of a server, each Query and each
-// Sync is answered by exactly one ReadyForQuery, nothing is sent while messages are skipped, and
-// who has no admin rights changes nothing.
+// Properties: neither the case of a command, the names of databases and hosts aside, nor blanks,
+// comments and semicolons around it matter; nothing is sent while a command waits; errors are one
+// line and short. Whatever messages come, what is sent are whole messages of a server, each Query
+// and each Sync is answered by exactly one ReadyForQuery, nothing is sent while messages are
+// skipped, and who has no admin rights changes nothing.
 #include "pglynx/admin/console.h"
 
+#include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -51,6 +53,22 @@ class FakeHost final : public admin::ConsoleHost {
     ++changes;
     if (id == 1) return Ok();
     return Error{ErrorCode::kInvalidParameterValue, "no such client"};
+  }
+  Result<std::vector<pool::BanRow>> Ban(std::string_view host, std::optional<uint16_t> port,
+                                        Duration length) override {
+    PGLYNX_CHECK(length >= std::chrono::seconds(admin::kBanSecondsMin) &&
+                 length <= std::chrono::seconds(admin::kBanSecondsMax));
+    return Unban(host, port);
+  }
+  Result<std::vector<pool::BanRow>> Unban(std::string_view host,
+                                          std::optional<uint16_t> port) override {
+    PGLYNX_CHECK(!host.empty() && port != 0);
+    ++changes;
+    if (host != "db1") return Error{ErrorCode::kInvalidParameterValue, "no such server"};
+    std::vector<pool::BanRow> bans(1);
+    bans[0].host = host;
+    bans[0].used_as = {{"app", 0, "peer"}};
+    return bans;
   }
   void Drain(bool) override { ++changes; }
   std::string_view version() override { return "0.1.0"; }
@@ -140,6 +158,7 @@ void FuzzConsoleCommand(std::string_view text) {
   if (command) {
     Command expected = *command;
     expected.database = CaseTurned(command->database);
+    expected.host = CaseTurned(command->host);
     PGLYNX_CHECK(*turned == expected);
   }
   const auto wrapped = admin::ParseCommand(" ;/* ; */" + std::string(text) + "\n; -- x\n;\t");

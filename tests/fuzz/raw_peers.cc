@@ -31,7 +31,7 @@ config::Config MakeConfig(config::PoolMode mode) {
   config::Pool pool;
   pool.name = "app";
   pool.mode = mode;
-  pool.server = {kServer.host, kServer.port, "app"};
+  pool.shards = {{.database = "app", .servers = {{.host = kServer.host, .port = kServer.port}}}};
   pool.users.push_back(std::move(user));
   config::Config config;
   config.general.hosts = {kPooler.host};

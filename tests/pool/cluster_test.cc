@@ -262,3 +262,24 @@ TEST_CASE("no more logins are under way than clients wait") {
     logins += launcher.Count(ServerState::kLogin);
   CHECK(logins == 1);
 }
+
+TEST_CASE("an idle connection is asked before its next use, and one that is late bans its host") {
+  PoolSettings settings = FakePool::Settings();
+  settings.healthcheck_delay = seconds(30);
+  Fixture world(PrimaryAndThree(), Fixture::Settings(), settings);
+  world.Serve(3);
+  world.loop.Pass(seconds(29));
+  CHECK(world.launchers[1].Count(ServerState::kTested) == 0);
+  world.loop.Pass(seconds(1));
+  CHECK(world.launchers[1].Count(ServerState::kTested) == 1);
+  FakeServer* late = world.launchers[1].In(ServerState::kTested).at(0);
+  late->login_failure = LoginFailure::kLate;
+  late->Break("h1 is late");
+  CHECK(world.bans.IsBanned(HostId{1}, world.loop.Now()));
+  FakeServer* alive = world.launchers[2].In(ServerState::kTested).at(0);
+  FakeWaiter& client = world.Ask();
+  if (!client.has_lease()) alive->Ready();
+  world.LogInAll();
+  CHECK(client.has_lease());
+  CHECK(world.HostOf(client) != 1);
+}

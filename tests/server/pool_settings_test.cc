@@ -8,11 +8,12 @@
 namespace pglynx::server {
 namespace {
 
-pool::PoolSettings SettingsWith(const config::Pool& pool, uint32_t pool_size) {
+pool::PoolSettings SettingsWith(config::Pool pool, uint32_t pool_size) {
+  pool.shards = {{.database = "app", .servers = {{.host = "db"}}}};
   config::PoolUser user;
   user.username = "app";
   user.pool_size = pool_size;
-  return SettingsOf(config::Config{}, pool, user, "app");
+  return SettingsOf(config::Config{}, pool, user, "app", {});
 }
 
 TEST_CASE("by default one server is left to clients that are not pinned") {

@@ -47,7 +47,7 @@ ClientOptions Of(size_t pool) {
 
 TEST_CASE("fifty pools share ten connections of a server, which never sees more") {
   config::Config config = Pools(50, OnePool{.pool_size = 5, .query_wait_timeout = seconds(20)});
-  config.pools[7].server.max_connections = 10;  // the server's, whoever says so
+  config.pools[7].shards[0].servers[0].max_connections = 10;  // the server's, whoever says so
   Simulation sim(1, std::move(config), 1, PostgresUser::Method::kTrust);
   for (size_t i = 0; i < 500; ++i) {
     ClientOptions options = Of(i % 50);
@@ -65,7 +65,7 @@ TEST_CASE("a pool whose clients never pause does not keep the budget from anothe
   config::Config config = Pools(2, OnePool{.pool_size = 2, .query_wait_timeout = seconds(2)});
   config.general.max_user_connections = 0;
   for (config::Pool& pool : config.pools) pool.max_db_connections = 0;
-  config.pools[0].server.max_connections = 2;
+  config.pools[0].shards[0].servers[0].max_connections = 2;
   Simulation sim(2, std::move(config), 1, PostgresUser::Method::kTrust);
   std::vector<FakeClient*> busy;
   for (int i = 0; i < 4; ++i) busy.push_back(&sim.NewClient(Of(0)));

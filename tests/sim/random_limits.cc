@@ -41,7 +41,7 @@ void AddRandomLimits(Dice& dice, config::Config& config) {
   for (config::Pool& pool : config.pools) {
     pool.max_db_connections = Small(dice, 0.2, 4);
     pool.max_client_conn = Small(dice, 0.1, 10);
-    pool.server.max_connections = Small(dice, 0.3, 5);
+    pool.shards[0].servers[0].max_connections = Small(dice, 0.3, 5);
     AddToUser(dice, pool.users[0]);
   }
 }

@@ -110,7 +110,7 @@ std::map<std::string, SimPooler::Counted> SimPooler::CountAll() {
   std::map<std::string, Counted> counted;
   counted["clients"] = {sessions_->client_count(), config_->general.max_client_conn};
   for (const config::Pool& pool_config : config_->pools) {
-    const config::ServerTarget& server = pool_config.server;
+    const config::ServerTarget& server = pool_config.shards[0].servers[0];
     Counted& on_server = counted[fmt::format("connections to {}:{}", server.host, server.port)];
     on_server.most = std::max<size_t>(on_server.most, server.max_connections);
     Counted& of_database = counted["connections to database " + pool_config.name];

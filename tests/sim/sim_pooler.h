@@ -68,6 +68,7 @@ class SimPooler final : public session::SessionHost {
 
   // --- SessionHost ---
   pool::Pool& PoolFor(const session::UserEntry& user, std::string_view database) override;
+  const routing::Rules& RulesFor(const pool::Pool& pool) override { return pools_.RulesFor(pool); }
   void OpenConsole(std::unique_ptr<net::Stream> stream, std::string unread) override;
 
  private:

@@ -34,7 +34,8 @@ config::Pool MakePool(const std::string& name, const OnePool& pool, size_t serve
   config::Pool made;
   made.name = name;
   made.mode = pool.mode;
-  made.server = {ServerAddress(server).host, ServerAddress(server).port, name};
+  const net::Address address = ServerAddress(server);
+  made.shards = {{.database = name, .servers = {{.host = address.host, .port = address.port}}}};
   made.users.push_back(std::move(user));
   return made;
 }

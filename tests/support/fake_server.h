@@ -28,6 +28,7 @@ class FakeServer final : public pool::PooledServer {
   void ResumeReading() override {}
   void Cancel(std::function<void()>) override { ++cancels_in_flight; }
   void Recycle() override { ++recycles; }
+  void Check() override { ++checks; }
   void Abandon() override { ++abandoned; }
   void Close() override;
   [[nodiscard]] bool HasCancelInFlight() const override { return cancels_in_flight > 0; }
@@ -45,6 +46,7 @@ class FakeServer final : public pool::PooledServer {
 
   int cancels_in_flight = 0;
   int recycles = 0;
+  int checks = 0;
   int abandoned = 0;
   bool gone = false;  // reported to the pool; dies at the end of the turn
 

@@ -65,6 +65,7 @@ TEST_CASE("The codes that clients act on are Postgres's own") {
       {ErrorCode::kFeatureNotSupported, "0A000", Disposition::kReport},
       {ErrorCode::kInvalidStatementName, "26000", Disposition::kReport},
       {ErrorCode::kDuplicateStatement, "42P05", Disposition::kReport},
+      {ErrorCode::kActiveTransaction, "25001", Disposition::kReport},
       {ErrorCode::kSyntaxError, "42601", Disposition::kReport},
       {ErrorCode::kInternal, "XX000", Disposition::kEndSession},
   };

@@ -7,8 +7,10 @@
 // Keywords and names of tables are case-insensitive; a name may be quoted ("pools"); spaces,
 // SQL comments and semicolons around the command are skipped. The name of a database is taken
 // as it is written, bare or "quoted": unlike PostgreSQL, and like PgBouncer, a bare one is not
-// turned to lower case. `SELECT pools` means `SHOW pools`, as in PgBouncer. What drivers send
-// by themselves (BEGIN, SELECT 1, SET client_encoding …) is understood too and has no effect.
+// turned to lower case. The host of a server is taken as it is written too: bare or "quoted", or
+// an IPv6 address in brackets; `:port` follows it without a space. `SELECT pools` means
+// `SHOW pools`, as in PgBouncer. What drivers send by themselves (BEGIN, SELECT 1,
+// SET client_encoding …) is understood too and has no effect.
 // Limits: kCommandBytesMax, which bounds a Command too, and one command in a text.
 // Errors: kSyntaxError (not a command), kFeatureNotSupported (several commands, SET of a
 // setting). They quote at most a few dozen printable bytes of the text.
@@ -18,6 +20,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,6 +33,9 @@ inline constexpr size_t kCommandBytesMax = 8192;
 // What KILL_CLIENT takes.
 inline constexpr uint64_t kClientIdMin = 1;
 inline constexpr uint64_t kClientIdMax = 0x7fff'ffff'ffff'ffffU;
+// How long BAN bans.
+inline constexpr uint32_t kBanSecondsMin = 1;
+inline constexpr uint32_t kBanSecondsMax = 365 * 24 * 60 * 60;
 
 enum class CommandKind : uint8_t {
   kEmpty,             // nothing but spaces and comments
@@ -44,6 +50,8 @@ enum class CommandKind : uint8_t {
   kKillClient,        // needs admin rights; `client_id`
   kDrain,             // needs admin rights
   kUndrain,           // needs admin rights
+  kBan,               // needs admin rights; `host`, `port`, `ban_seconds`
+  kUnban,             // needs admin rights; `host`, `port`
   kNoEffect,          // BEGIN, COMMIT, ROLLBACK, RESET ALL: answered by `tag` alone
   kForgetStatements,  // DISCARD ALL, DEALLOCATE ALL: prepared statements are dropped
 };
@@ -63,6 +71,8 @@ enum class ShowWhat : uint8_t {
   kLists,
   kConfig,
   kState,
+  kBans,
+  kShards,
 };
 
 enum class ShutdownMode : uint8_t {
@@ -87,10 +97,13 @@ struct Command {
   ShowWhat show = ShowWhat::kVersion;
   ShutdownMode shutdown = ShutdownMode::kImmediate;
   SteerWhat steer = SteerWhat::kPause;
-  std::string database = {};        // of kSteer, as written; empty: all of them
-  uint64_t client_id = 0;           // of kKillClient, kClientIdMin to kClientIdMax
-  std::string_view tag = {};        // what CommandComplete says; empty for kEmpty
-  std::string_view parameter = {};  // lower case
+  std::string database = {};          // of kSteer, as written; empty: all of them
+  uint64_t client_id = 0;             // of kKillClient, kClientIdMin to kClientIdMax
+  std::string host = {};              // of kBan and kUnban, as written, without brackets or quotes
+  std::optional<uint16_t> port = {};  // of kBan and kUnban; nothing: every port of the host
+  uint32_t ban_seconds = 0;           // of kBan, kBanSecondsMin to kBanSecondsMax
+  std::string_view tag = {};          // what CommandComplete says; empty for kEmpty
+  std::string_view parameter = {};    // lower case
   std::string_view value = {};
 
   bool operator==(const Command&) const = default;

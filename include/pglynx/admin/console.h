@@ -33,6 +33,7 @@
 #include "pglynx/config/describe.h"
 #include "pglynx/core/bytes.h"
 #include "pglynx/core/result.h"
+#include "pglynx/core/time.h"
 #include "pglynx/pool/snapshot.h"
 
 namespace pglynx::admin {
@@ -70,6 +71,14 @@ class ConsoleHost {
   virtual bool IsSettled(SteerWhat what, std::string_view database) = 0;
   // Ends a client by its id in SHOW CLIENTS. kInvalidParameterValue: there is none.
   virtual Status KillClient(uint64_t id) = 0;
+  // Bans the servers of a host for exactly this long, at one port or at all of them (nullopt);
+  // ended by UNBAN alone, which ends every other ban of them too. Both return the bans that they
+  // have given or lifted: an UNBAN of what is not banned returns none. kInvalidParameterValue:
+  // the configuration has no such server. `host` is what a user wrote, as in Steer.
+  virtual Result<std::vector<pool::BanRow>> Ban(std::string_view host, std::optional<uint16_t> port,
+                                                Duration length) = 0;
+  virtual Result<std::vector<pool::BanRow>> Unban(std::string_view host,
+                                                  std::optional<uint16_t> port) = 0;
   // DRAIN: new clients are refused, those that are here go on. UNDRAIN ends it.
   virtual void Drain(bool on) = 0;
   // The bare number, "0.1.0".

@@ -7,12 +7,15 @@
 // work; columns and rows of our own stand behind them. What we do not have is what PgBouncer
 // prints when it is not used: no peers, no DNS cache. A limit of 0 is none.
 // - Rows are unique by their name columns: one for each (database, user) in POOLS, one for
-//   each database in DATABASES and STATS*, one for each user in USERS.
+//   each database in DATABASES and STATS*, one for each user in USERS. Where a database has
+//   several servers or shards, there is one for each server instead, by its instance name:
+//   exporters refuse everything if a name stands there twice.
 // - An int4 holds at most 2147483647: larger numbers stop there. The `id` of a connection
 //   is its low 31 bits; `ptr` and `link` have it whole, in hexadecimal.
 // - Averages are over the snapshot's stats period; 0 as long as there was none.
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,6 +58,13 @@ ResultTable StatsTable(const pool::Snapshot& snapshot);
 ResultTable StatsTotalsTable(const pool::Snapshot& snapshot);
 ResultTable StatsAveragesTable(const pool::Snapshot& snapshot);
 ResultTable TotalsTable(const pool::Snapshot& snapshot);
+// A row for each shard in which a banned host serves.
+ResultTable BansTable(const pool::Snapshot& snapshot);
+ResultTable ShardsTable(const pool::Snapshot& snapshot);
+
+// What BAN and UNBAN print of the bans that they have given or lifted. The user is always "*": a
+// ban is for all of them.
+ResultTable ChangedBansTable(std::span<const pool::BanRow> bans);
 
 // "pglynx 0.1.0"
 std::string VersionText(std::string_view version);

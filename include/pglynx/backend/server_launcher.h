@@ -36,8 +36,9 @@ struct ServerTarget {
   std::string database;
   std::string user;
   auth::Credential credential;
-  std::string connect_query;   // run once on each new connection; empty: none
-  Duration connect_timeout{};  // of connect and login together, and of a reset
+  std::string connect_query;       // run once on each new connection; empty: none
+  Duration connect_timeout{};      // of connect and login together, and of a reset
+  Duration healthcheck_timeout{};  // of the answer to a health check
 };
 
 class Launcher final : public pool::ServerLauncher {

@@ -2,17 +2,23 @@
 
 // The configuration as plain values. A `Config` that `LoadConfig` returned is valid: every
 // number is within its bounds, names are set and unique, listeners do not collide, secrets
-// have a form that the login method can use. Values: they copy, and are compared with ==.
+// have a form that the login method can use, shards are complete and have the servers that
+// their pool asks for. Values: they copy, and are compared with ==.
 // Each field's comment gives its meaning, its default and when a reload applies a change:
 // "live" = at its next use, "new clients" / "new servers" = for connections made later,
 // "restart" = not by a reload.
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "pglynx/balancer/host.h"
+#include "pglynx/balancer/rotation.h"
 #include "pglynx/core/time.h"
+#include "pglynx/sharding/hash.h"
+#include "pglynx/sharding/key.h"
 
 namespace pglynx::config {
 
@@ -33,6 +39,7 @@ struct Secret {
 enum class PoolMode : uint8_t { kSession, kTransaction };
 enum class SessionStatePolicy : uint8_t { kPin, kError, kWarn };
 enum class HiddenStatePolicy : uint8_t { kProbe, kReset, kTrust };
+enum class ShardScope : uint8_t { kTransaction, kSession };
 enum class AuthMethod : uint8_t { kScramSha256, kMd5, kTrust };
 enum class LogLevel : uint8_t { kError, kWarn, kInfo, kDebug };
 enum class LogFormat : uint8_t { kText, kJson, kLogfmt };
@@ -68,6 +75,17 @@ struct General {
   Duration idle_timeout = std::chrono::minutes(10);  // Idle servers close; 0 = off. 10m; live.
   Duration server_lifetime = std::chrono::hours(1);  // Older servers close; 0 = off. 1h; live.
   bool server_round_robin = false;  // Reuse idle servers oldest first. false = LIFO; live.
+  // Health of servers; these four are inherited by pools. A server that is silent for
+  // healthcheck_timeout when it is probed is out of order; a connection that was used within
+  // healthcheck_delay is not probed. 1s and 30s; live.
+  Duration healthcheck_timeout = std::chrono::seconds(1);
+  Duration healthcheck_delay = std::chrono::seconds(30);
+  // How long a server that is out of order gets no transactions, and the longest such time when
+  // it goes on failing; ban_time <= ban_time_max. 60s and 10m; live.
+  Duration ban_time = std::chrono::seconds(60);
+  Duration ban_time_max = std::chrono::minutes(10);
+  // Names of servers are looked up again after this time; 0 = only for new connections. 30s; live.
+  Duration dns_max_ttl = std::chrono::seconds(30);
   // Back-off between connects to a failing server: first and longest. 100ms and 2s; live.
   Duration server_retry_min = std::chrono::milliseconds(100);
   Duration server_retry_max = std::chrono::seconds(2);
@@ -140,16 +158,43 @@ struct PoolUser {
   bool operator==(const PoolUser&) const = default;
 };
 
-// Where a pool's servers are. A change of host, port or database replaces the pool's servers.
+// A server of a shard. One with another host or port is another server.
 struct ServerTarget {
   std::string host;      // Address, name, or a directory of Unix sockets ("/…"). Required.
   uint16_t port = 5432;  // Also names the socket file .s.PGSQL.<port>. 5432.
-  std::string database;  // Empty = the one the client asked for; only in the pool "*".
-  // Connections to this server (host, port) over all pools and databases; 0 = no limit for this
-  // pool. Pools with the same server have the same value or 0. 0; live.
+  // All servers of a shard are peers, or none is; at most one is the primary. kPeer; live.
+  balancer::Role role = balancer::Role::kPeer;
+  uint32_t weight = 1;  // How often it is picked, relative to the others: 1 to 100. 1; live.
+  // Connections to this server (host, port) over all pools, shards and databases; 0 = no limit for
+  // this pool. Entries of the same server have the same value or 0. 0; live.
   uint32_t max_connections = 0;
 
   bool operator==(const ServerTarget&) const = default;
+};
+
+struct Shard {
+  // At the servers. Empty = the one the client asked for; only in the pool "*". A change replaces
+  // the servers.
+  std::string database;
+  std::vector<ServerTarget> servers;  // 1 to kServersMax; (host, port) differ.
+
+  bool operator==(const Shard&) const = default;
+};
+
+inline constexpr size_t kServersMax = 64;  // of a shard
+
+// What is done with a statement that needs a shard when none was chosen.
+struct DefaultShard {
+  enum class Kind : uint8_t {
+    kNone,  // it is refused (22023)
+    kFixed,
+    kRandom,
+    kRandomHealthy,  // one of those that have a server to go to
+  };
+  Kind kind = Kind::kNone;
+  uint32_t shard = 0;  // kFixed: below the number of shards
+
+  bool operator==(const DefaultShard&) const = default;
 };
 
 struct Pool {
@@ -172,8 +217,32 @@ struct Pool {
   uint32_t max_client_conn = 0;     // Clients of all its users together; 0 = no limit. 0; live.
   uint32_t max_db_connections = 0;  // As in General; live.
   std::string connect_query;        // Run once on each new server. None; replaces the servers.
-  ServerTarget server;              // The one server of the one shard.
-  std::vector<PoolUser> users;      // At least one, names differ; in the order of the file.
+  // Which server of a shard is next: "round_robin", or "random" in PgCat's form; live.
+  balancer::BalancingMode load_balancing_mode = balancer::BalancingMode::kRoundRobin;
+  // The role that a client gets that has not asked for one; every shard has a server of it.
+  // "any"; live.
+  balancer::WantedRole default_role = balancer::WantedRole::kAny;
+  // Reads go to the primary when every replica is banned. true, or false in PgCat's form; live.
+  bool primary_reads_enabled = true;
+  Duration healthcheck_timeout = General{}.healthcheck_timeout;  // As in General; live.
+  Duration healthcheck_delay = General{}.healthcheck_delay;      // As in General; live.
+  Duration ban_time = General{}.ban_time;                        // As in General; live.
+  Duration ban_time_max = General{}.ban_time_max;                // As in General; live.
+  // From a sharding key to its shard; the type fits the function. "pg_bigint_hash" of "bigint";
+  // live.
+  sharding::ShardingFunction sharding_function = sharding::ShardingFunction::kPgBigintHash;
+  sharding::KeyType sharding_key_type = sharding::KeyType::kBigint;
+  // How long the shard that a client chose holds: for the next transaction that needs one, or
+  // until another is chosen. "transaction", or "session" in PgCat's form; live.
+  ShardScope shard_scope = ShardScope::kTransaction;
+  DefaultShard default_shard;  // "none", or "shard_0" in PgCat's form; live.
+  // RE2 patterns for comments, of which the first group is the key or the number of the shard;
+  // not compiled yet. Empty = none. None; live.
+  std::string sharding_key_regex;
+  std::string shard_id_regex;
+  uint64_t regex_search_limit = 1000;  // Bytes of a text that are searched. 1000; live.
+  std::vector<Shard> shards;           // 1 to sharding::kShardsMax; shard n is the nth.
+  std::vector<PoolUser> users;         // At least one, names differ; in the order of the file.
 
   bool operator==(const Pool&) const = default;
 };

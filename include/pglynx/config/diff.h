@@ -31,10 +31,13 @@ struct PoolChange {
   Kind kind = Kind::kChanged;
   std::string pool;
   std::string user;
-  // The server connections of before must not be used any more: another host, port,
-  // database, server user or password, pool_mode or connect_query. Only with kChanged.
+  // Server connections of before must not be used any more: all of them with another server user
+  // or password, pool_mode or connect_query; those concerned where a server or shard is gone or a
+  // shard has another database. Only with kChanged.
   bool server_changed = false;
-  std::vector<std::string> keys;  // What changed, as named in the file. Only with kChanged.
+  // What changed, as named in the file; "servers" and "shards" where some came or went. The order
+  // of the servers of a shard is no change. Only with kChanged.
+  std::vector<std::string> keys;
 
   bool operator==(const PoolChange&) const = default;
 };

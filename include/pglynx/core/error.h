@@ -40,6 +40,7 @@ enum class ErrorCode : uint8_t {
   kInvalidStatementName,      // unknown prepared statement
   kDuplicateStatement,        // prepared statement name already in use
   kNotInPrerequisiteState,    // e.g. currval before nextval in this session
+  kActiveTransaction,         // not inside a transaction, or not after a session's first statement
   kInsufficientPrivilege,     // authenticated, but not allowed to do this
   kSyntaxError,               // console command or startup option that is not understood
   kConfigFile,                // the configuration cannot be read or is invalid

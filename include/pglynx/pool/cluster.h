@@ -71,13 +71,26 @@ class Cluster {
   [[nodiscard]] Lease AcquireAgain(uint64_t server_id, uint64_t client_id);
 
   void Apply(ClusterSettings settings) { settings_ = settings; }
+  // Who waits for what: to be taken over by the cluster that comes in its place.
+  struct Waiting {
+    Waiter* waiter;
+    Route route;
+  };
+  [[nodiscard]] std::vector<Waiting> TakeWaiters();
+  // The client asks again, at its home: its cluster, or itself.
+  static void AcquireAnew(Pool& home, const Waiting& client);
   // Fails every waiter.
   void Shutdown(const Error& error);
   // Bans have changed (the console's BAN and UNBAN): who waits may be served now.
   void OnBansChanged();
 
+  // Some server of it is not banned.
+  [[nodiscard]] bool IsHealthy(uint32_t shard) const;
   [[nodiscard]] size_t shard_count() const { return shards_.size(); }
   [[nodiscard]] size_t waiter_count() const;
+  [[nodiscard]] size_t waiter_count(uint32_t shard) const;
+  // Since when the oldest waits there; kNever: nobody does.
+  [[nodiscard]] TimePoint OldestWait(uint32_t shard) const;
   [[nodiscard]] const ClusterSettings& settings() const { return settings_; }
   World& world() { return world_; }
 
@@ -86,6 +99,7 @@ class Cluster {
 
   World world_;
   ClusterSettings settings_;
+  Pool* home_ = nullptr;
   std::vector<std::unique_ptr<Shard>> shards_;
 };
 

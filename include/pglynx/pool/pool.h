@@ -38,6 +38,7 @@
 
 namespace pglynx::pool {
 
+class Cluster;
 class Pool;
 
 // A borrowed server. Move-only; destroying it gives the server back.
@@ -89,6 +90,8 @@ class PoolOwner {
   [[nodiscard]] virtual TimePoint OldestWait(const Pool& pool) const = 0;
   virtual void OnLogin(Pool& pool) = 0;
   virtual void OnLoginFailed(Pool& pool, LoginFailure kind, const Error& cause) = 0;
+  // It did not answer a health check in time, or has closed the connection meanwhile.
+  virtual void OnCheckFailed(Pool& pool, LoginFailure kind, const Error& cause) = 0;
 };
 
 // Makes server connections for a pool; implemented by backend.
@@ -153,6 +156,9 @@ struct PoolSettings {
   bool has_client_timeouts = false;    // any of these four is set
   Duration idle_timeout{};
   Duration server_lifetime{};
+  // A server that has not been used for so long is asked whether it is there, before its next use
+  // and in the background; 0 = never.
+  Duration healthcheck_delay{};
   Duration server_retry_min{};
   Duration server_retry_max{};
 };
@@ -199,7 +205,11 @@ class Pool final : private LineOwner {
   void Release(PooledServer& server);
 
   // --- called by its owner, if it has one ---
-  void SetOwner(PoolOwner* owner) { owner_ = owner; }
+  // `home`: the pool whose clients it serves, which has their settings; nullptr: itself.
+  void SetOwner(PoolOwner* owner, Pool* home) {
+    owner_ = owner;
+    home_ = home;
+  }
   // A free server, if there is one; else no lease.
   [[nodiscard]] Lease TakeIdle(uint64_t client_id);
   // The same in answer to TakeFree.
@@ -209,11 +219,11 @@ class Pool final : private LineOwner {
   [[nodiscard]] bool CanConnect();
   // Begins what logins are wanted, or stands in line for them.
   void Prompt() { LaunchServers(); }
-  // One login, whoever waits, and whenever the last one failed.
-  void Probe();
+  // One login, whoever waits, and whenever the last one failed. False: there is no place for it.
+  [[nodiscard]] bool Probe();
   // Connections that are neither free nor logging in.
   [[nodiscard]] uint32_t busy_count() const {
-    return static_cast<uint32_t>(servers_.size() - idle_.size()) - logins_;
+    return static_cast<uint32_t>(servers_.size() - idle_.size()) - logins_ - checks_;
   }
   [[nodiscard]] const std::optional<Error>& last_failure() const { return last_failure_; }
   // No login has failed just now.
@@ -309,6 +319,8 @@ class Pool final : private LineOwner {
   void NoteSequencesDiscarded() {
     if (sequence_patience_ > 0 && --sequence_patience_ == 0) reads_sequences = false;
   }
+  // Where its clients get their servers, if there are several hosts: it is then their home.
+  Cluster* cluster = nullptr;
   uint32_t clients = 0;   // logged in
   bool disabled = false;  // DISABLE: no new clients
   // A client more would be too many: the error that says so, else nullopt.
@@ -326,6 +338,8 @@ class Pool final : private LineOwner {
   // What OnServerReady closes instead of using it.
   [[nodiscard]] bool IsUnwanted(const PooledServer& server);
   void MakeIdle(PooledServer& server);
+  [[nodiscard]] bool MustCheck(const PooledServer& server) const;
+  void StartCheck(PooledServer& server);
   Lease Give(PooledServer& server, uint64_t client_id);
   [[nodiscard]] bool HoldsBack() const;
   // Since when the oldest client waits; kNever: nobody does.
@@ -364,6 +378,7 @@ class Pool final : private LineOwner {
   std::vector<std::unique_ptr<PooledServer>> servers_;
   IntrusiveList<PooledServer> idle_;  // front: used last
   uint32_t logins_ = 0;
+  uint32_t checks_ = 0;  // health checks under way
   std::optional<Welcome> welcome_;
   StatementCache statements_{world_.database.ddl_count};
   metrics::PoolStats stats_;
@@ -380,6 +395,7 @@ class Pool final : private LineOwner {
   IntrusiveList<PinWaiter> pin_waiters_;
   Share share_;
   PoolOwner* owner_ = nullptr;
+  Pool* home_ = nullptr;
   Line line_{world_.loop, *this};
   Task serve_ = MemberTask<&Pool::ServeWaiters>(this);
   Task serve_pins_ = MemberTask<&Pool::ServePinWaiters>(this);

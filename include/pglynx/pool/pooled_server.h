@@ -155,6 +155,9 @@ class PooledServer : public Deletable, public ListNode<PooledServer> {
   // transaction is open, DISCARD ALL where it carries state; the answers are verified.
   // Reports to Pool::OnServerReady or Pool::OnServerGone.
   virtual void Recycle() = 0;
+  // Asks an idle connection whether it is still there, by an empty query. Reports to
+  // Pool::OnServerReady, or Pool::OnServerGone within healthcheck_timeout.
+  virtual void Check() = 0;
   // Closes now (Terminate first where it is idle).
   virtual void Close() = 0;
   // The client left while requests were under way: cancels them, again and again, and reads the
@@ -195,6 +198,8 @@ class PooledServer : public Deletable, public ListNode<PooledServer> {
   bool close_needed = false;  // close at the next release
   TimePoint born{};           // when its login was done
   TimePoint idle_since{};
+  TimePoint checked_at{};       // last seen to be there: its last use, or a health check
+  bool in_check = false;        // it is being asked now
   TimePoint expires = kNever;   // end of its jittered lifetime
   uint64_t client_id = 0;       // who holds it, 0 = nobody
   uint64_t last_client_id = 0;  // who held it last, or holds it

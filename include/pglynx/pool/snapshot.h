@@ -12,9 +12,20 @@
 
 namespace pglynx::pool {
 
+// One server of one (database, user). A client, and whatever else belongs to no one server,
+// stands in one row alone, so that the numbers of several rows may be added up.
 struct PoolRow {
   std::string database;
   std::string user;
+  // Where a database has several servers or shards: which of them this row is, by a name that no
+  // other server and no database has, the same for every user, as PgCat names them:
+  // "<database>_shard_<n>_primary", "…_replica_<k>", "…_peer_<k>" (k from 0 in its shard).
+  // Empty: there is one server, named like the database.
+  std::string instance_name;
+  uint32_t shard = 0;
+  std::string_view role;  // "primary" | "replica" | "peer"; empty: it is alone and has none
+  uint32_t weight = 1;    // how often it is picked, relative to the others of its shard
+  bool banned = false;
   uint32_t cl_active = 0;             // logged in, not waiting
   uint32_t cl_waiting = 0;            // waiting for a server
   uint32_t cl_active_cancel_req = 0;  // cancels on their way to a server
@@ -56,6 +67,10 @@ struct ConnectionRow {
   uint64_t id = 0;
   std::string user;
   std::string database;
+  // Of a server, as in PoolRow.
+  std::string instance_name;
+  uint32_t shard = 0;
+  std::string_view role;
   std::string_view state;  // as PgBouncer prints it: active, idle, waiting, login …
   std::string address;
   uint16_t port = 0;
@@ -73,10 +88,44 @@ struct ConnectionRow {
   uint64_t pin_age_us = 0;      // for how long it has
 };
 
+// A server of a shard, for all users.
+struct ShardMember {
+  std::string database;
+  uint32_t shard = 0;
+  std::string_view role;  // as in PoolRow
+};
+
+// A ban that is in force: of a host and port, for all pools that use it.
+struct BanRow {
+  std::string host;
+  uint16_t port = 0;
+  std::string_view reason;
+  int64_t since_us = 0;  // wall clock, microseconds since 1970
+  uint64_t duration_seconds = 0;
+  uint64_t remaining_seconds = 0;    // rounded up; 0: over when a probe succeeds
+  std::vector<ShardMember> used_as;  // all that it is, sorted; never empty
+};
+
+// A shard of a database, all users together.
+struct ShardRow {
+  std::string database;
+  uint32_t shard = 0;
+  std::string server_database;
+  uint32_t primaries = 0;
+  uint32_t replicas = 0;
+  uint32_t peers = 0;   // servers without a role
+  uint32_t banned = 0;  // of all these
+  uint32_t sv_active = 0;
+  uint32_t sv_idle = 0;
+  uint32_t cl_waiting = 0;
+};
+
 struct Snapshot {
-  std::vector<PoolRow> pools;  // sorted by database, then user
+  std::vector<PoolRow> pools;  // sorted by database, then user, then shard and server
   std::vector<ConnectionRow> clients;
   std::vector<ConnectionRow> servers;
+  std::vector<BanRow> bans;      // sorted by host, then port
+  std::vector<ShardRow> shards;  // every database has at least one; sorted as pools are
   uint32_t databases = 0;
   uint32_t users = 0;
   uint32_t login_clients = 0;  // connections that have not logged in

@@ -48,6 +48,7 @@ class Worker final : public session::SessionHost,
 
   // --- SessionHost ---
   pool::Pool& PoolFor(const session::UserEntry& user, std::string_view database) override;
+  const routing::Rules& RulesFor(const pool::Pool& pool) override { return pools_.RulesFor(pool); }
   void OpenConsole(std::unique_ptr<net::Stream> stream, std::string unread) override;
   // --- ConsoleHost ---
   pool::Snapshot TakeSnapshot(admin::WhatToInclude what) override;
@@ -57,6 +58,10 @@ class Worker final : public session::SessionHost,
   Status Steer(admin::SteerWhat what, std::string_view database) override;
   bool IsSettled(admin::SteerWhat what, std::string_view database) override;
   Status KillClient(uint64_t id) override;
+  Result<std::vector<pool::BanRow>> Ban(std::string_view host, std::optional<uint16_t> port,
+                                        Duration length) override;
+  Result<std::vector<pool::BanRow>> Unban(std::string_view host,
+                                          std::optional<uint16_t> port) override;
   void Drain(bool on) override;
   std::string_view version() override;
   // --- ConsoleUsers ---

@@ -15,6 +15,7 @@
 #include "pglynx/core/random.h"
 #include "pglynx/net/event_loop.h"
 #include "pglynx/pool/pool.h"
+#include "pglynx/routing/session_route.h"
 #include "pglynx/session/user_directory.h"
 
 namespace pglynx::session {
@@ -27,6 +28,9 @@ class SessionHost {
   virtual ~SessionHost() = default;
   // The pool of this user for the database as the client named it; made if it is new.
   virtual pool::Pool& PoolFor(const UserEntry& user, std::string_view database) = 0;
+  // How its clients are routed. Stays where it is for as long as the pool has clients; what it says
+  // may change at a reload.
+  virtual const routing::Rules& RulesFor(const pool::Pool& pool) = 0;
   // A client that asked for the console on the client port; `unread` is what it sent behind
   // its StartupMessage's login.
   virtual void OpenConsole(std::unique_ptr<net::Stream> stream, std::string unread) = 0;

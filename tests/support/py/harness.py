@@ -236,6 +236,31 @@ class Postgres:
                 self.server.close()
 
 
+class Standby(Postgres):
+    """A streaming standby of another cluster."""
+
+    def __init__(self, primary, directory):  # pylint: disable=super-init-not-called
+        self.directory = directory
+        self.host = primary.host
+        self.port = free_port()
+        self.settings = []
+        self.bin = primary.bin
+        self.user = primary.user
+        self.server = None
+        os.makedirs(directory)
+        self._own(directory)
+        owner = {}
+        if self.user is not None:
+            owner = {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []}
+        subprocess.run(
+            [f"{self.bin}/pg_basebackup", "--checkpoint=fast", "--no-sync",
+             "--write-recovery-conf", f"--pgdata={directory}/data",
+             f"--host={primary.host}", f"--port={primary.port}", "--username=postgres"],
+            check=True, cwd="/", stdin=subprocess.DEVNULL,
+            env={"PGPASSWORD": PASSWORD, "HOME": pwd.getpwuid(os.getuid()).pw_dir}, **owner)
+        self.start()
+
+
 class Pooler:
     """A pglynx with its configuration file. `config` makes the file's text from the Pooler."""
 
@@ -334,13 +359,13 @@ class Workspace:
 
     def postgres(self, **options):
         """A new cluster, started."""
-        return self._keep(Postgres(f"{self.directory}/postgres{len(self._things)}", **options))
+        return self.keep(Postgres(f"{self.directory}/postgres{len(self._things)}", **options))
 
     def pooler(self, config):
         """A new pglynx, started."""
-        return self._keep(Pooler(f"{self.directory}/pglynx{len(self._things)}", config))
+        return self.keep(Pooler(f"{self.directory}/pglynx{len(self._things)}", config))
 
-    def _keep(self, thing):
+    def keep(self, thing):
         self._things.append(thing)
         return thing
 

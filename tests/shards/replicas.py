@@ -1,0 +1,184 @@
+#!/usr/bin/python3 -B
+"""Reads over a primary and three streaming replicas, one of which is killed and one frozen.
+
+    tests/shards/replicas.py [--seconds N]
+
+pgbench -S runs through pglynx with default_role = "replica" for N seconds; after a sixth of it one
+replica is ended by SIGKILL and another stopped by SIGSTOP, at the half both are brought back. Judged:
+that no transaction fails but those that were under way on the killed replica, how long the slowest
+took, and how evenly the replicas were used before, during and after. Exit status: 0 good, 1 not, 77
+something needed is missing.
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, f"{HERE}/../support/py")
+sys.dont_write_bytecode = True
+
+SKIPPED = 77
+CLIENTS = 20
+REPLICAS = 3
+CONNECT_TIMEOUT = 2
+HEALTHCHECK_TIMEOUT = 1
+BAN_TIME = 2
+
+
+def configuration(pooler, servers, password):
+    """Reads go to the replicas alone."""
+    entries = ", ".join(f'{{ host = "127.0.0.1", port = {server.port}, role = "{role}" }}'
+                        for server, role in servers)
+    return f"""
+[general]
+host = "127.0.0.1"
+port = {pooler.port}
+connect_timeout = "{CONNECT_TIMEOUT}s"
+query_wait_timeout = "30s"
+healthcheck_delay = "500ms"
+healthcheck_timeout = "{HEALTHCHECK_TIMEOUT}s"
+ban_time = {BAN_TIME}
+[admin]
+password = "{password}"
+port = {pooler.admin_port}
+[pools.app]
+database = "app"
+default_role = "replica"
+primary_reads_enabled = false
+servers = [{entries}]
+[[pools.app.users]]
+username = "app"
+password = "{password}"
+pool_size = 20
+"""
+
+
+def committed(standby):
+    """Transactions of the database so far."""
+    return standby.execute("select xact_commit from pg_stat_database where datname = 'app'")[0][0]
+
+
+def processes(standby):
+    """Its own process and all that it has started."""
+    own = standby.server.pid
+    children = subprocess.run(["pgrep", "-P", str(own)], capture_output=True, text=True,
+                              check=False).stdout.split()
+    return [own] + [int(child) for child in children]
+
+
+def signal_all(standby, number):
+    """To the postmaster and its backends."""
+    for process in processes(standby):
+        try:
+            os.kill(process, number)
+        except ProcessLookupError:
+            pass
+
+
+def shares(before, after):
+    """How many transactions each had meanwhile."""
+    return [now - then for then, now in zip(before, after)]
+
+
+def even(counts):
+    """Whether they are within 5 % of their mean."""
+    mean = sum(counts) / len(counts)
+    return mean > 0 and all(abs(count - mean) <= 0.05 * mean for count in counts)
+
+
+def run(space, harness, seconds):
+    """The whole of it; what is wrong, as lines."""
+    primary = space.postgres(settings=["wal_level=replica", "max_wal_senders=10"])
+    primary.execute(f"create role app login password '{harness.PASSWORD}'")
+    primary.execute("create database app owner app")
+    environment = dict(os.environ, PGPASSWORD=harness.PASSWORD, PGHOST="127.0.0.1", PGUSER="app",
+                       PGDATABASE="app")
+    pgbench = f"{primary.bin}/pgbench"
+    subprocess.run([pgbench, "-i", "-q", "-p", str(primary.port)], env=environment, check=True,
+                   capture_output=True)
+    standbys = [space.keep(harness.Standby(primary, f"{space.directory}/standby{number}"))
+                for number in range(REPLICAS)]
+    servers = [(primary, "primary")] + [(standby, "replica") for standby in standbys]
+    pooler = space.pooler(lambda own: configuration(own, servers, harness.PASSWORD))
+    log = f"{space.directory}/pgbench_log"
+    with subprocess.Popen(
+            [pgbench, "-n", "-S", "-c", str(CLIENTS), "-j", "2", "-T", str(seconds), "-p",
+             str(pooler.port), "-l", f"--log-prefix={log}", "--max-tries=1"],
+            env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as bench:
+        return watch(bench, standbys, pooler, seconds, log)
+
+
+def watch(bench, standbys, pooler, seconds, log):
+    """Breaks and mends the replicas while pgbench runs; what is wrong."""
+    faults = []
+    killed, frozen, left = standbys
+    time.sleep(2)
+    first = [committed(standby) for standby in standbys]
+    time.sleep(seconds / 6)
+    second = [committed(standby) for standby in standbys]
+    signal_all(killed, signal.SIGKILL)
+    signal_all(frozen, signal.SIGSTOP)
+    time.sleep(CONNECT_TIMEOUT + 2)
+    alone = committed(left)
+    time.sleep(seconds / 6)
+    kept = committed(left) - alone
+    print(f"bans during it:\n{pooler.console('SHOW BANS')}")
+    os.remove(f"{killed.directory}/data/postmaster.pid")
+    killed.start()
+    signal_all(frozen, signal.SIGCONT)
+    time.sleep(3 * BAN_TIME + CONNECT_TIMEOUT)
+    third = [committed(standby) for standby in standbys]
+    time.sleep(seconds / 6)
+    fourth = [committed(standby) for standby in standbys]
+    output = bench.communicate(timeout=seconds + 60)[0]
+    before, after = shares(first, second), shares(third, fourth)
+    print(f"before {before}, the one that was left {kept}, after {after}")
+    print(output)
+    if not even(before):
+        faults.append(f"uneven before: {before}")
+    if not even(after):
+        faults.append(f"uneven after: {after}")
+    if kept == 0:
+        faults.append("the replica that was left served nothing")
+    slow = slowest(log)
+    print(f"slowest transactions, ms: {[round(time / 1000) for time in slow[-CLIENTS:]]}")
+    return faults
+
+
+def slowest(log):
+    """Latencies in microseconds, ascending, of all that pgbench has logged."""
+    found = []
+    directory = os.path.dirname(log)
+    for name in os.listdir(directory):
+        if not name.startswith(os.path.basename(log)):
+            continue
+        with open(f"{directory}/{name}", encoding="ascii") as file:
+            for line in file:
+                latency = line.split()[2]
+                if latency.isdigit():
+                    found.append(int(latency))
+    return sorted(found)
+
+
+def main():
+    """Runs it and says what is wrong."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--seconds", type=int, default=60)
+    asked = parser.parse_args()
+    try:
+        import harness  # pylint: disable=import-outside-toplevel
+    except ImportError as error:
+        print(f"skipped: {error}")
+        return SKIPPED
+    with harness.Workspace() as space:
+        faults = run(space, harness, asked.seconds)
+    print("\n".join(f"fault: {fault}" for fault in faults) or "good")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
