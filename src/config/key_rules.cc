@@ -41,7 +41,7 @@ constexpr KeyRule kGeneral[] = {
     {"healthcheck_delay"},
     {"ban_time"},
     {"ban_time_max"},
-    {"dns_max_ttl"},
+    {"dns_max_ttl", kLater},
     {"server_retry_min"},
     {"server_retry_max"},
     {"shutdown_timeout"},
@@ -61,7 +61,7 @@ constexpr KeyRule kGeneral[] = {
     {"auth_query", kLater},
     {"auth_query_user", kLater},
     {"auth_query_password", kLater},
-    {"dns_cache_enabled", kNoEffect},  // dns_max_ttl decides
+    {"dns_cache_enabled", kNoEffect},  // each new connection looks its name up
     {"worker_threads", kNoEffect},
     {"enable_prometheus_exporter", kNoEffect},
     {"prometheus_exporter_port", kNoEffect},

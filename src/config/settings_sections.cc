@@ -27,8 +27,6 @@ constexpr BytesRange kBufferedRange{uint64_t{1} << 20U, uint64_t{1} << 40U};
 constexpr DurationRange kRetryRange{milliseconds(1), hours(1)};
 constexpr DurationRange kLoginRange{milliseconds(1), hours(24), true};
 constexpr DurationRange kShutdownRange{milliseconds(1), hours(24 * 7)};
-constexpr DurationRange kDnsRange{std::chrono::seconds(1), hours(24), true,
-                                  std::chrono::seconds(1)};
 constexpr DurationRange kUserTimeoutRange{milliseconds(1), hours(24), true};
 constexpr int64_t kKeepaliveSecondsMax = 32767;  // Linux: MAX_TCP_KEEPIDLE, _KEEPINTVL
 constexpr int64_t kKeepaliveCountMax = 127;      // Linux: MAX_TCP_KEEPCNT
@@ -137,7 +135,6 @@ void ReadGeneral(const TomlValue& root, KeyReader& reader, InheritedTimes& times
   ReadTimeouts(reader, times.timeouts);
   reader.ReadBool("server_round_robin", general.server_round_robin);
   ReadHealthTimes(reader, times.health);
-  reader.ReadDuration("dns_max_ttl", kDnsRange, general.dns_max_ttl);
   ReadRetry(reader, general);
   reader.ReadDuration("shutdown_timeout", kShutdownRange, general.shutdown_timeout);
   ReadTcp(reader, general);

@@ -31,7 +31,7 @@ std::string Pools::InstanceName(const Entry& entry, std::string_view database, S
   if (role == balancer::Role::kPrimary) return shard;
   size_t number = 0;
   for (size_t i = 0; i < place.server; ++i) {
-    number += entry.shards[place.shard][i].role == role ? 1 : 0;
+    number += entry.shards[place.shard][i].role == role ? 1U : 0U;
   }
   return fmt::format("{}_{}", shard, number);
 }

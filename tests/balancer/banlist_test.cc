@@ -385,16 +385,16 @@ TEST_CASE("Banlist: Clear lets one probe go to each, and a failed one changes no
 TEST_CASE("Banlist: a single replica that is down stays banned, and one client at a time tries") {
   Banlist banlist = With({kA});
   int tries = 0;
-  std::optional<TimePoint> answer;  // of the try that is out
+  TimePoint answer = kNever;  // of the try that is out
   for (TimePoint now = At(0); now < At(59); now += 10ms) {
-    if (answer && now >= *answer) {
+    if (now >= answer) {
       banlist.OnFailure(kA, BanReason::kConnectTimedOut, now);
-      answer.reset();
+      answer = kNever;
     }
     REQUIRE(banlist.AllBanned({&kA, 1}, now));
     banlist.Clear({&kA, 1}, now);
     if (!banlist.OnProbe(kA, now)) continue;
-    REQUIRE_FALSE(answer.has_value());
+    REQUIRE(answer == kNever);
     ++tries;
     answer = now + 1s;
   }

@@ -239,7 +239,6 @@ TEST_CASE("settings are described with both values, those that need a restart by
   changed.general.query_timeout = 4s;
   changed.general.idle_timeout = 90s;
   changed.general.ban_time = 5s;
-  changed.general.dns_max_ttl = 0s;
   changed.admin.stats_users = {"a"};
   const ConfigDiff diff = Diff(TwoUsers(), changed);
   CHECK(diff.RestartKeys() == std::vector<std::string>{"port"});
@@ -251,7 +250,7 @@ TEST_CASE("settings are described with both values, those that need a restart by
             "idle_client_in_transaction_timeout: \"0\" -> \"2s\"",
             "transaction_timeout: \"0\" -> \"3s\"", "query_timeout: \"0\" -> \"4s\"",
             "idle_timeout: \"10m\" -> \"90s\"", "ban_time: \"1m\" -> \"5s\"",
-            "dns_max_ttl: \"30s\" -> \"0\"", "admin.stats_users: \"\" -> \"a\""});
+            "admin.stats_users: \"\" -> \"a\""});
 }
 
 TEST_CASE("a replaced secret is said, not shown") {

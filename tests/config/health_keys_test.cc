@@ -61,7 +61,6 @@ const Key kKeys[] = {
      true},
     {"ban_time", &General::ban_time, &Pool::ban_time, 60s, 1s, 1ms, 24h, false},
     {"ban_time_max", &General::ban_time_max, &Pool::ban_time_max, 10min, 1s, 1ms, 24h, false},
-    {"dns_max_ttl", &General::dns_max_ttl, nullptr, 30s, 1s, 1s, 24h, true},
 };
 
 // What the other key needs for each value of one to pass.
@@ -120,9 +119,8 @@ TEST_CASE("the times of health have their units and bounds") {
   }
 }
 
-TEST_CASE("PgCat's integers are seconds for bans and names, milliseconds for health checks") {
+TEST_CASE("PgCat's integers are seconds for bans, milliseconds for health checks") {
   CHECK(Loaded("ban_time = 90", "", kPgcat).pools[0].ban_time == 90s);
-  CHECK(Loaded("dns_max_ttl = 90", "", kPgcat).general.dns_max_ttl == 90s);
   CHECK(Loaded("healthcheck_timeout = 900", "", kPgcat).pools[0].healthcheck_timeout == 900ms);
   CHECK(Loaded("healthcheck_delay = 900", "", kPgcat).pools[0].healthcheck_delay == 900ms);
 }
@@ -139,7 +137,6 @@ TEST_CASE("a pool's times of health count more than general's, users have none")
     const std::string line = std::string(key.name) + " = 7\n";
     CHECK_FALSE(LoadText(FileOf("", "", kAdmin) + line));
   }
-  CHECK_FALSE(LoadText(FileOf("", "dns_max_ttl = 5", kAdmin)));
 }
 
 TEST_CASE("the longest ban is not shorter than the first") {
