@@ -14,7 +14,7 @@ SEEN_BY_NEW = (
     " (select count(*) from pg_listening_channels()),"
     " (select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()),"
     # Under shared names they are nobody's (docs/limits.md).
-    " (select count(*) from pg_prepared_statements where from_sql and name !~ '^pglynx_[0-9]+$'),"
+    " (select count(*) from pg_prepared_statements where from_sql and name !~ '^pglynx_'),"
     " (select count(*) from pg_cursors where name <> '')")
 
 
