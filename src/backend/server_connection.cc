@@ -109,11 +109,7 @@ void ServerConnection::Act(handshake::ServerHandshake::Action action, std::strin
       Fail(action.error->code, action.error->detail);
       return;
     case Kind::kDone:
-      if (!input.empty()) {
-        Fail(ErrorCode::kServerProtocolViolation, "sent more than it was asked at the login");
-        return;
-      }
-      OnLoggedIn();
+      OnLoggedIn(std::exchange(input, {}));
       return;
   }
 }
@@ -146,7 +142,8 @@ void ServerConnection::OnNeedKeys(const std::string& salt, uint32_t iterations) 
       });
 }
 
-void ServerConnection::OnLoggedIn() {
+// `more`: what came behind ReadyForQuery: a notice, or its last word where it shuts down.
+void ServerConnection::OnLoggedIn(std::string_view more) {
   pool::Welcome welcome;
   pool::ParameterTable& table = launcher_.world().parameters;
   welcome.defaults = table.Empty();
@@ -164,6 +161,8 @@ void ServerConnection::OnLoggedIn() {
   pid_ = handshake_->pid();
   cancel_secret_ = handshake_->cancel_secret();
   handshake_.reset();
+  if (!more.empty()) ForEachMessage(more, &ServerConnection::OnIdleMessage);
+  if (phase_ == Phase::kClosed) return;
   if (!launcher_.target().connect_query.empty()) {
     StartExchange({{launcher_.target().connect_query, ""}});
     return;

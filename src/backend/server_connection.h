@@ -66,7 +66,7 @@ class ServerConnection final : public pool::PooledServer,
   void OnHandshakeData(std::string_view input);
   void Act(handshake::ServerHandshake::Action action, std::string_view& input);
   void OnNeedKeys(const std::string& salt, uint32_t iterations);
-  void OnLoggedIn();
+  void OnLoggedIn(std::string_view more);
   // Sends the queries in one write; OnExchangeData verifies that each ends with its tag.
   void StartExchange(std::vector<std::pair<std::string, std::string>> queries_and_tags);
   bool OnExchangeMessage(char type, std::string_view body);

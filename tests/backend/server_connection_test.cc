@@ -128,7 +128,7 @@ TEST_CASE("ServerConnection gives up on a server that talks rubbish") {
                                  std::string(5, '\0'),
                                  Message('Z', "I"),
                                  Message('D', "row"),
-                                 FakeBackend::LoginOk() + Message('N', "S\0"sv)};
+                                 FakeBackend::LoginOk() + Message('D', "row")};
   for (const std::string& stream : streams) {
     FakeBackend world;
     BackendClient client;
@@ -139,6 +139,26 @@ TEST_CASE("ServerConnection gives up on a server that talks rubbish") {
     CHECK(client.failures[0].detail.starts_with("server 10.0.0.1:5432 "));
     CHECK(client.failures[0].detail.ends_with(" (pool shop/ann)"));
     CHECK(wire.closed);
+  }
+}
+
+// Found by the soak test: a server that restarts says so right behind the end of the login.
+TEST_CASE("ServerConnection hears what a server says right behind the login") {
+  FakeBackend world;
+  BackendClient client;
+  FakeWire& wire = world.Connect(client);
+  SECTION("its last word") {
+    wire.Receive(FakeBackend::LoginOk() +
+                 FakeBackend::ErrorMessage("FATAL", "57P01", "terminating connection"));
+    CheckFailure(client, ErrorCode::kServerLost,
+                 "server 10.0.0.1:5432 ended the connection: terminating connection "
+                 "(pool shop/ann)");
+  }
+  SECTION("a notice and another default") {
+    wire.Receive(FakeBackend::LoginOk() + Message('N', "S\0"sv) +
+                 Message('S', "TimeZone\0CET\0"sv));
+    REQUIRE(client.lease);
+    CHECK(*client.lease->memory().parameters->Find("TimeZone") == "CET");
   }
 }
 

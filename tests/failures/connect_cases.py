@@ -237,7 +237,7 @@ def _partly_full(stage, postgres):
     row = Row("full, the pool's only connection in a transaction")
     pooler = stage.pooler(postgres)
     holder, waiter, later = (Client(pooler.port) for _ in range(3))
-    holder.ask("begin")
+    holder.ask("begin; select 1")
     others = Others(postgres, 4)
     attempts = stage.attempts(postgres.port)
     outcome = waiter.ask("select 1")

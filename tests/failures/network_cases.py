@@ -74,7 +74,7 @@ class Cut:
         clients = [Client(self.pooler.port) for _ in range(4)]
         self._busy, self._open, self._asking, self._queued = clients
         self._idle = Client(self.idle_pooler.port)
-        self._open.ask("begin")
+        self._open.ask("begin; select 1")
         self._busy.send(LONG_QUERY)
         wait_until(lambda: pool_row(self.pooler)["sv_active"] == 2, "two servers in use")
         self._asking.ask("select 1")

@@ -24,7 +24,7 @@ def _promote(stage, standby):
                "in_hot_standby is not on at first")
     row.expect_at_once("insert before it", writer.ask("insert into t values (1)"),
                        ["ERROR 25006"])
-    reader.ask("begin")
+    reader.ask("begin; select 1")
     pid = reader.ask("select pg_backend_pid()").rows
     long.send("select pg_sleep(1.5)")
     running = Later(long.receive)

@@ -161,7 +161,7 @@ class Actors:
         self.idle = Client(self.port)
         self._busy = Client(self.port)
         self._open = Client(self.port)
-        self._open.ask("begin")
+        self._open.ask("begin; select 1")
         self._busy.send(query)
         wait_until(lambda: pool_row(pooler)["sv_active"] == 2, "both servers to be in use")
         self.running = Later(self._busy.receive)

@@ -13,7 +13,8 @@ SEEN_BY_NEW = (
     " (select count(*) from pg_class where relnamespace = pg_my_temp_schema()),"
     " (select count(*) from pg_listening_channels()),"
     " (select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()),"
-    " (select count(*) from pg_prepared_statements where from_sql),"
+    # Under shared names they are nobody's (docs/limits.md).
+    " (select count(*) from pg_prepared_statements where from_sql and name !~ '^pglynx_'),"
     " (select count(*) from pg_cursors where name <> '')")
 
 

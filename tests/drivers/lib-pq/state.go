@@ -168,14 +168,21 @@ func timeouts(c *client) {
 func cancels(c *client) {
 	c.with("", func(database *sql.DB) {
 		database.SetMaxOpenConns(1)
-		for _, query := range []string{"select pg_sleep(20)", "select pg_sleep($1)"} {
-			var args []any
-			if query != "select pg_sleep(20)" {
-				args = append(args, 20)
-			}
+		// Prepared without the deadline: should that pass in between, the driver has its own error.
+		prepared, err := database.PrepareContext(c.ctx, "select pg_sleep($1)")
+		transcript.Must(err)
+		for _, exec := range []func(ctx context.Context) error{
+			func(ctx context.Context) error {
+				_, err := database.ExecContext(ctx, "select pg_sleep(20)")
+				return err
+			},
+			func(ctx context.Context) error {
+				_, err := prepared.ExecContext(ctx, 20)
+				return err
+			},
+		} {
 			ctx, cancel := context.WithTimeout(c.ctx, 300*time.Millisecond)
-			_, err := database.ExecContext(ctx, query, args...)
-			c.sayErrorOrNone(query, err)
+			c.sayErrorOrNone("select pg_sleep(20)", exec(ctx))
 			cancel()
 			c.runOn(database, "select 'alive' as state")
 		}
