@@ -8,7 +8,7 @@
 #include "pglynx/config/config.h"
 #include "pglynx/pool/pool.h"
 #include "pglynx/routing/session_route.h"
-#include "pglynx/server/server_place.h"
+#include "pglynx/server/pools.h"
 
 namespace pglynx::server {
 

@@ -209,8 +209,13 @@ void SimPooler::CheckDrained() {
   }
   for (const pool::PoolRow& row : snapshot.pools) {
     const uint32_t logins = row.min_pool_size > 0 ? 0 : row.sv_login;  // that many are kept
-    const uint32_t busy = row.cl_waiting + row.sv_active + row.sv_tested + logins +
-                          row.sv_being_canceled + row.sv_active_cancel;
+    // Idle servers are asked whether they are there, at times of their own.
+    const bool checks = std::any_of(
+        config_->pools.begin(), config_->pools.end(),
+        [](const config::Pool& pool) { return pool.healthcheck_delay > Duration::zero(); });
+    const uint32_t tested = checks ? 0 : row.sv_tested;
+    const uint32_t busy = row.cl_waiting + row.sv_active + tested + logins + row.sv_being_canceled +
+                          row.sv_active_cancel;
     if (busy == 0) continue;
     violations.Report(
         "I8", fmt::format("pool {}/{} has {} waiting, {} active, {} tested, {} login, {} being "

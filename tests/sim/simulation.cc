@@ -34,6 +34,7 @@ config::Pool MakePool(const std::string& name, const OnePool& pool, size_t serve
   config::Pool made;
   made.name = name;
   made.mode = pool.mode;
+  made.healthcheck_delay = {};  // a check may be under way whenever one looks
   const net::Address address = ServerAddress(server);
   made.shards = {{.database = name, .servers = {{.host = address.host, .port = address.port}}}};
   made.users.push_back(std::move(user));

@@ -133,6 +133,7 @@ class Swarm {
         setup_.Chance(0.5) ? 0 : static_cast<uint32_t>(setup_.Between(1, pool.pool_size));
     made.on_session_state = SomePolicy<config::SessionStatePolicy>();
     made.on_hidden_state = SomePolicy<config::HiddenStatePolicy>();
+    if (setup_.Chance(0.3)) made.healthcheck_delay = milliseconds(setup_.Between(100, 5000));
     if (setup_.Chance(0.2)) made.connect_query = "SELECT 'connect_query'";
     if (setup_.Chance(0.3)) made.users[0].server_lifetime = seconds(setup_.Between(1, 20));
     if (setup_.Chance(0.3)) made.users[0].idle_timeout = seconds(setup_.Between(1, 5));

@@ -26,7 +26,6 @@
 #include "pglynx/pool/pool.h"
 #include "pglynx/routing/hint_rules.h"
 #include "pglynx/routing/session_route.h"
-#include "pglynx/server/server_place.h"
 #include "pglynx/session/user_directory.h"
 
 namespace pglynx::session {
@@ -34,6 +33,12 @@ class SessionTable;
 }  // namespace pglynx::session
 
 namespace pglynx::server {
+
+// Which server of a pool is meant, by its places in the configuration.
+struct ServerPlace {
+  size_t shard = 0;
+  size_t server = 0;
+};
 
 class Pools {
  public:

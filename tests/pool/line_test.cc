@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "pglynx/pool/line.h"
 #include "pglynx/pool/pool.h"
 #include "support/catch.h"
 #include "support/fake_pool.h"
