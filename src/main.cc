@@ -2,6 +2,7 @@
 
 #include "pglynx/config/load.h"
 #include "pglynx/core/log.h"
+#include "pglynx/server/environment.h"
 #include "pglynx/server/options.h"
 #include "pglynx/server/worker.h"
 
@@ -16,7 +17,7 @@ int main(int argc, char** argv) {
   }
   const std::string& path = parsed.options.config_path;
   pglynx::config::LoadResult config =
-      pglynx::config::LoadConfig(path, pglynx::config::ProcessEnvironment());
+      pglynx::config::LoadConfig(path, pglynx::server::ServerEnvironment());
   if (!config) {
     for (const std::string& line : config.errors().lines) {
       std::fprintf(stderr, "%s\n", line.c_str());

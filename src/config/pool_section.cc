@@ -53,7 +53,7 @@ class PoolReader {
     ReadHealthTimes(reader_, times.health);
     times.health.CopyTo(pool_);
     const Roles roles = ReadShards(reader_, where_, pool_);
-    ReadRouting(reader_, roles, pool_);
+    ReadRouting(reader_, roles, context_.environment, pool_);
     ReadUsers(times.timeouts);
     return std::move(pool_);
   }

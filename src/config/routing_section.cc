@@ -60,8 +60,8 @@ bool Fits(KeyType type, ShardingFunction function) {
       return is_integer;
     case ShardingFunction::kPgHash:
       return true;
-    case ShardingFunction::kSha1:
-      return is_integer || type == KeyType::kText || type == KeyType::kVarchar;
+    case ShardingFunction::kSha1:  // of a number, as PgCat has it
+      return is_integer;
   }
   return false;
 }
@@ -85,12 +85,16 @@ void ReadFunction(KeyReader& reader, Pool& pool) {
 
 // RE2 has its home in other modules, which compile the pattern: what can be told without it is
 // that a pattern without a parenthesis has no group and so would never give a value.
-void ReadRegex(KeyReader& reader, std::string_view key, std::string& out) {
-  if (!reader.ReadText(key, kRegexRange, out)) return;
-  if (out.empty() || out.find('(') != std::string::npos) return;
-  reader.AddError(key, fmt::format("key '{}' has no group in parentheses: the text of the first "
-                                   "group is the value",
-                                   key));
+void ReadRegex(KeyReader& reader, const Environment& environment, std::string_view key,
+               std::string& out) {
+  if (!reader.ReadText(key, kRegexRange, out) || out.empty()) return;
+  if (out.find('(') == std::string::npos) {
+    reader.AddError(key, fmt::format("key '{}' has no group in parentheses: the text of the first "
+                                     "group is the value",
+                                     key));
+  } else if (const std::optional<std::string> fault = environment.PatternFault(out)) {
+    reader.AddError(key, fmt::format("key '{}': {}", key, *fault));
+  }
 }
 
 void CheckDefaultRole(KeyReader& reader, const Pool& pool) {
@@ -116,7 +120,7 @@ void CheckDefaultRole(KeyReader& reader, const Pool& pool) {
 
 }  // namespace
 
-void ReadRouting(KeyReader& reader, Roles roles, Pool& pool) {
+void ReadRouting(KeyReader& reader, Roles roles, const Environment& environment, Pool& pool) {
   if (reader.context().pgcat_form) {
     pool.load_balancing_mode = balancer::BalancingMode::kRandom;
     pool.primary_reads_enabled = false;
@@ -130,8 +134,8 @@ void ReadRouting(KeyReader& reader, Roles roles, Pool& pool) {
   ReadFunction(reader, pool);
   reader.ReadEnum("shard_scope", kShardScopes, pool.shard_scope);
   ReadDefaultShard(reader, pool);
-  ReadRegex(reader, "sharding_key_regex", pool.sharding_key_regex);
-  ReadRegex(reader, "shard_id_regex", pool.shard_id_regex);
+  ReadRegex(reader, environment, "sharding_key_regex", pool.sharding_key_regex);
+  ReadRegex(reader, environment, "shard_id_regex", pool.shard_id_regex);
   reader.ReadBytes("regex_search_limit", kSearchRange, pool.regex_search_limit);
 }
 

@@ -32,7 +32,7 @@ enum class Roles : uint8_t { kKnown, kRefused };
 Roles ReadShards(KeyReader& pool_reader, const std::string& where, Pool& pool);
 
 // The keys of a pool that say which shard and server a transaction goes to. After ReadShards.
-void ReadRouting(KeyReader& reader, Roles roles, Pool& pool);
+void ReadRouting(KeyReader& reader, Roles roles, const Environment& environment, Pool& pool);
 
 // One of the users of `pool`, whose own keys and shards are read already, as is all of `config` but
 // the pools. `pool_reader` is the one of its table, `timeouts` are the pool's.

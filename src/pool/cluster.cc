@@ -26,7 +26,7 @@ Cluster::~Cluster() {
 
 Pool::Outcome Cluster::Acquire(Waiter& waiter, Route route) {
   PGLYNX_CHECK(route.shard < shards_.size());
-  return shards_[route.shard]->Acquire(waiter, route.role);
+  return shards_[route.shard]->Acquire(waiter, route.role, route.primary_reads);
 }
 
 Lease Cluster::AcquireAgain(uint64_t server_id, uint64_t client_id) {
@@ -71,6 +71,13 @@ void Cluster::OnBansChanged() {
 
 bool Cluster::IsHealthy(uint32_t shard) const {
   return shard < shards_.size() && shards_[shard]->IsHealthy();
+}
+
+uint32_t Cluster::SomeHealthyShard() const {
+  for (uint32_t shard = 0; shard < shards_.size(); ++shard) {
+    if (IsHealthy(shard)) return shard;
+  }
+  return 0;
 }
 
 size_t Cluster::waiter_count(uint32_t shard) const {

@@ -76,7 +76,11 @@ bool Cluster::Shard::IsBanned(const Member& member, WantedRole wanted) const {
 
 // Reads go to the primary when every replica is banned.
 bool Cluster::Shard::PrimaryStandsIn(WantedRole wanted) const {
-  if (wanted != WantedRole::kReplica || !cluster_.settings_.primary_reads_enabled) return false;
+  return wanted == WantedRole::kReplica && cluster_.settings_.primary_reads_enabled &&
+         AllReplicasBanned();
+}
+
+bool Cluster::Shard::AllReplicasBanned() const {
   return std::all_of(members_.begin(), members_.end(), [this](const Member& member) {
     return member.host.spec.role == Role::kPrimary || IsBanned(member, WantedRole::kReplica);
   });
@@ -103,8 +107,15 @@ Pick Cluster::Shard::Choose(WantedRole wanted) {
   return rotation_.Next(wanted, candidates_, cluster_.world_.random);
 }
 
-Pool::Outcome Cluster::Shard::Acquire(Waiter& waiter, WantedRole wanted) {
+Pool::Outcome Cluster::Shard::Acquire(Waiter& waiter, WantedRole wanted,
+                                      std::optional<bool> primary_reads) {
   StartProbes();
+  const bool allowed = cluster_.settings_.primary_reads_enabled;
+  if (wanted == WantedRole::kReplica && primary_reads.value_or(allowed) != allowed &&
+      AllReplicasBanned()) {
+    if (!*primary_reads) return AllFailed(wanted);
+    wanted = WantedRole::kPrimary;
+  }
   Line& line = LineOf(wanted);
   const Pick pick = Choose(wanted);
   if (pick.outcome == Pick::Outcome::kNoHost) {

@@ -17,7 +17,8 @@ class Cluster::Shard final : public PoolOwner {
   Shard(Cluster& cluster, uint32_t number, std::vector<Host> hosts, Pool* home);
   ~Shard() override;
 
-  [[nodiscard]] Pool::Outcome Acquire(Waiter& waiter, balancer::WantedRole wanted);
+  [[nodiscard]] Pool::Outcome Acquire(Waiter& waiter, balancer::WantedRole wanted,
+                                      std::optional<bool> primary_reads);
   [[nodiscard]] Lease AcquireAgain(uint64_t server_id, uint64_t client_id);
   void FailAll(const Error& error);
   void TakeWaiters(uint32_t number, std::vector<Waiting>& waiting);
@@ -80,6 +81,7 @@ class Cluster::Shard final : public PoolOwner {
   void StartProbes();
   void Advance(balancer::WantedRole wanted);
   [[nodiscard]] bool PrimaryStandsIn(balancer::WantedRole wanted) const;
+  [[nodiscard]] bool AllReplicasBanned() const;
   [[nodiscard]] uint32_t LoginCount() const;
   [[nodiscard]] Error AllFailed(balancer::WantedRole wanted) const;
   void NoteFailure(Member& member, LoginFailure kind);

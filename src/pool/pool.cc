@@ -68,21 +68,18 @@ Pool::Outcome Pool::Acquire(Waiter& waiter) {
 
 Lease Pool::TakeIdle(uint64_t client_id) {
   while (PooledServer* server = idle_.front()) {
-    if (Expired(*server)) {
-      server->Close();  // reports OnServerGone, which takes it off the list
-    } else if (MustCheck(*server)) {
+    if (!Expired(*server) && !MustCheck(*server)) return Give(*server, client_id);
+    if (!Expired(*server)) {
       StartCheck(*server);  // whoever waits gets it when it has answered
       return {};
-    } else {
-      return Give(*server, client_id);
     }
+    server->Close();  // reports OnServerGone, which takes it off the list
   }
   return {};
 }
 
 bool Pool::MustCheck(const PooledServer& server) const {
-  return settings_.healthcheck_delay > Duration::zero() &&
-         DeadlineAfter(server.checked_at, settings_.healthcheck_delay) <= world_.loop.Now();
+  return server.check_due <= world_.loop.Now();
 }
 
 void Pool::StartCheck(PooledServer& server) {
@@ -202,8 +199,9 @@ void Pool::OnServerReady(PooledServer& server) {
   if (server.state == ServerState::kLogin) OnLoggedIn(server);
   const bool checked = std::exchange(server.in_check, false);
   if (checked) --checks_;
-  server.checked_at = world_.loop.Now();
-  if (!checked) server.idle_since = server.checked_at;  // should nobody take it
+  const TimePoint now = world_.loop.Now();
+  server.check_due = DeadlineAfter(now, settings_.healthcheck_delay);
+  if (!checked) server.idle_since = now;  // should nobody take it
   if (IsUnwanted(server)) {
     CloseFree(server);
     return;
@@ -253,11 +251,8 @@ void Pool::MakeIdle(PooledServer& server) {
     idle_.PushFront(server);
   }
   world_.budget.NoteIdle(server);
-  TimePoint due =
-      std::min(server.expires, DeadlineAfter(server.idle_since, settings_.idle_timeout));
-  if (settings_.healthcheck_delay > Duration::zero()) {
-    due = std::min(due, DeadlineAfter(server.checked_at, settings_.healthcheck_delay));
-  }
+  const TimePoint due = std::min(
+      {server.expires, server.check_due, DeadlineAfter(server.idle_since, settings_.idle_timeout)});
   if (!maintenance_.armed() || due < maintenance_.deadline()) {
     world_.loop.Arm(maintenance_, due);
   }

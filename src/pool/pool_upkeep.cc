@@ -126,10 +126,7 @@ void Pool::ArmMaintenance() {
   for (const PooledServer* server = idle_.front(); server != nullptr;
        server = idle_.Next(*server)) {
     const TimePoint idle_end = DeadlineAfter(server->idle_since, settings_.idle_timeout);
-    next = std::min(next, server->expires);
-    if (settings_.healthcheck_delay > Duration::zero()) {
-      next = std::min(next, DeadlineAfter(server->checked_at, settings_.healthcheck_delay));
-    }
+    next = std::min({next, server->expires, server->check_due});
     // Kept for min_pool_size: looked at again when that may have changed.
     if (idle_end > now) next = std::min(next, idle_end);
   }

@@ -1,9 +1,9 @@
 #include "pglynx/routing/hint_rules.h"
 
-#include <re2/re2.h>
 #include <utility>
 
 #include <fmt/format.h>
+#include <re2/re2.h>
 
 #include "routing/shown.h"
 

@@ -7,6 +7,7 @@
 #include "pglynx/config/diff.h"
 #include "pglynx/config/load.h"
 #include "pglynx/core/check.h"
+#include "pglynx/server/environment.h"
 #include "pglynx/server/steering.h"
 #include "pglynx/server/systemd.h"
 #include "pglynx/server/version.h"
@@ -179,7 +180,7 @@ std::optional<admin::ConsoleUsers::Known> Worker::FindConsoleUser(std::string_vi
 }
 
 Result<std::vector<std::string>> Worker::Reload() {
-  config::LoadResult loaded = config::LoadConfig(config_path_, config::ProcessEnvironment());
+  config::LoadResult loaded = config::LoadConfig(config_path_, ServerEnvironment());
   if (!loaded) return Error{ErrorCode::kConfigFile, Join(loaded.errors().lines)};
   const std::shared_ptr<const config::Config> previous = config_;
   config_ = std::make_shared<const config::Config>(std::move(*loaded));
@@ -315,11 +316,18 @@ Status Worker::KillClient(uint64_t id) {
 
 Result<std::vector<pool::BanRow>> Worker::Ban(std::string_view host, std::optional<uint16_t> port,
                                               Duration length) {
+  log_.Write(LogLevel::kInfo, "BAN",
+             {{"host", std::string(host)},
+              {"port", port.has_value() ? std::to_string(*port) : "any"},
+              {"seconds", std::to_string(length.count() / 1'000'000)}});
   return pools_.Ban(host, port, length);
 }
 
 Result<std::vector<pool::BanRow>> Worker::Unban(std::string_view host,
                                                 std::optional<uint16_t> port) {
+  log_.Write(
+      LogLevel::kInfo, "UNBAN",
+      {{"host", std::string(host)}, {"port", port.has_value() ? std::to_string(*port) : "any"}});
   return pools_.Ban(host, port, std::nullopt);
 }
 

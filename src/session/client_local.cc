@@ -127,6 +127,10 @@ bool ClientSession::Deferred(std::string_view text, const SimpleForm& form) {
   if (!pool_.settings().deferred_begin) return false;
   // A standby refuses some of them.
   if (form.has_modes && pool_.in_hot_standby()) return false;
+  if (!HintsAt(text)) {
+    wire::AppendReadyForQuery(NewLocalReply(), LocalStatus());
+    return true;
+  }
   deferred_ = std::make_unique<DeferredBegin>();
   deferred_->text = text;
   transaction_open_ = true;

@@ -8,6 +8,7 @@
 #include "pglynx/core/bytes.h"
 #include "pglynx/core/check.h"
 #include "pglynx/core/sabotage.h"
+#include "pglynx/pool/cluster.h"
 #include "pglynx/session/session_table.h"
 #include "pglynx/wire/message_writer.h"
 #include "session/client_session.h"
@@ -201,7 +202,8 @@ bool ClientSession::AcquireServer(const FrameScanner::Item& item, bool* denied) 
     *denied = true;
     return false;
   }
-  if (sequence_server_ != 0 && TakeSequenceServer(item, denied)) return !*denied;
+  const bool one_shard = pool_.cluster == nullptr || pool_.cluster->shard_count() == 1;
+  if (sequence_server_ != 0 && one_shard && TakeSequenceServer(item, denied)) return !*denied;
   pool::Pool::Outcome outcome =
       pool_.cluster != nullptr ? AcquireRouted(item) : pool_.Acquire(*this);
   if (auto* lease = std::get_if<pool::Lease>(&outcome)) {
@@ -220,6 +222,10 @@ bool ClientSession::AcquireServer(const FrameScanner::Item& item, bool* denied) 
 }
 
 void ClientSession::DenyWithoutServer(const FrameScanner::Item& item, const Error& error) {
+  if (pool_.cluster != nullptr) {  // a comment's shard was for this statement alone
+    shard_bound_ = false;
+    EndRoute();
+  }
   if (wire::MeaningOf(error.code).disposition == wire::Disposition::kEndSession) {
     Fatal(error);
     return;
@@ -393,10 +399,7 @@ void ClientSession::OnQuery(const FrameScanner::Item& item) {
   }
   const std::string_view text = body.substr(0, body.size() - 1);
   const sql::StateEffects effects = JudgeText(text);
-  if (std::optional<Error> refusal = RouteRefusal(item, text)) {
-    DenyOnServer(Request::kDeniedQuery, std::move(*refusal));
-    return;
-  }
+  if (MayRefuseRoute(text) && RefusesRoute(item, text, Request::kDeniedQuery)) return;
   NoteResets(text, effects);
   if (!SessionMode()) {
     if (!Admit(effects, text, Moment::kRuns, Request::kDeniedQuery)) return;

@@ -33,10 +33,21 @@ Error Malformed(const Directive& directive) {
                       directive.value.view().substr(0, 64), sql::AllowedOf(directive.kind))};
 }
 
+// As it is written.
+std::string CommandOf(const Directive& directive) {
+  const std::string_view column = sql::ColumnOf(directive.kind);
+  if (column.empty()) return std::string(sql::TagOf(directive.kind));
+  std::string name = "SHOW ";
+  for (const char c : column) name += static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+  return name;
+}
+
 Error InsideTransaction(const Directive& directive) {
-  return {ErrorCode::kActiveTransaction,
-          fmt::format("{} must come before the first statement of a transaction",
-                      sql::TagOf(directive.kind))};
+  return {
+      ErrorCode::kActiveTransaction,
+      fmt::format("{} must come before the first statement of a transaction, or of a session in "
+                  "session mode",
+                  CommandOf(directive))};
 }
 
 class ClusterHealth final : public routing::ShardHealth {
@@ -93,7 +104,22 @@ pool::Pool::Outcome ClientSession::AcquireRouted(const FrameScanner::Item& item)
   }
   shard_bound_ = needs;
   if (SessionMode()) route_.SetFixed(route->shard);
-  return pool_.cluster->Acquire(*this, {.shard = route->shard, .role = route->role});
+  std::optional<bool> primary_reads;
+  if (route->primary_reads == Directive::Reads::kOn) primary_reads = true;
+  if (route->primary_reads == Directive::Reads::kOff) primary_reads = false;
+  return pool_.cluster->Acquire(
+      *this, {.shard = route->shard, .role = route->role, .primary_reads = primary_reads});
+}
+
+// A comment in front of BEGIN is for the transaction that it opens.
+bool ClientSession::HintsAt(std::string_view text) {
+  if (pool_.cluster == nullptr || rules_.hints == nullptr) return true;
+  const sql::StringSyntax syntax = table_.scratch().text_settings.Of(wanted_).syntax;
+  const std::optional<sql::Hint> hint = rules_.hints->Find(text, syntax);
+  if (!hint.has_value()) return true;
+  const Status status = route_.ApplyHint(*hint, rules_);
+  if (!status) RefuseLocally(status.error());
+  return status.has_value();
 }
 
 std::optional<Error> ClientSession::ShardRefusal(std::string_view text) {
@@ -123,15 +149,15 @@ bool ClientSession::WaitsToChoose(const FrameScanner::Item& item) {
           : UsesLocalStatement(item);
   if (!chooses || SessionMode()) return false;
   const wire::ReplyTracker& tracker = lease_->tracker();
-  const bool between = tracker.status() == 'I' && !tracker.unsynced() && PinReason().empty();
-  if (!between) return false;  // it is refused there
-  const bool settled = resets_ == nullptr && restored_ == nullptr &&
-                       (watch_ == nullptr || (!watch_->owes() && !watch_->asking()));
-  if (tracker.Idle() && settled) {
-    choice_due_ = true;
-  } else {
+  if (tracker.unsynced()) return false;  // inside a batch: it is refused there
+  const bool asks = watch_ != nullptr && (watch_->owes() || watch_->asking());
+  if (!tracker.empty() || (asks && tracker.status() == 'I')) {
     PauseClient(kPausedPipeline);
+    return true;
   }
+  const bool settled = tracker.Idle() && resets_ == nullptr && restored_ == nullptr;
+  if (!settled || !PinReason().empty()) return false;  // so is it there
+  choice_due_ = true;
   return true;
 }
 
@@ -139,6 +165,14 @@ void ClientSession::GiveBackToChoose() {
   choice_due_ = false;
   if (lease_) GiveServerBack();
   ConsumeHeldInput();
+}
+
+bool ClientSession::RefusesRoute(const FrameScanner::Item& item, std::string_view text,
+                                 wire::Request denial) {
+  std::optional<Error> refusal = RouteRefusal(item, text);
+  if (!refusal.has_value()) return false;
+  DenyOnServer(denial, std::move(*refusal));
+  return true;
 }
 
 std::optional<Error> ClientSession::RouteRefusal(const FrameScanner::Item& item,
@@ -149,7 +183,7 @@ std::optional<Error> ClientSession::RouteRefusal(const FrameScanner::Item& item,
     if (reason.empty() || batch_status_ != 'I') return InsideTransaction(*directive);
     return Error{ErrorCode::kActiveTransaction,
                  fmt::format("{} is not possible while this client keeps its server ({})",
-                             sql::TagOf(directive->kind), reason),
+                             CommandOf(*directive), reason),
                  "End the state that keeps it (UNLISTEN, DROP, pg_advisory_unlock, CLOSE)."};
   }
   return item.type == 'Q' || item.type == 'P' ? ShardRefusal(text) : std::nullopt;

@@ -28,7 +28,6 @@
 
 #include "pglynx/core/buffer.h"
 #include "pglynx/net/stream.h"
-#include "pglynx/pool/pool.h"
 #include "pglynx/routing/session_route.h"
 #include "pglynx/session/session_table.h"
 #include "pglynx/sql/directive.h"
@@ -36,6 +35,7 @@
 #include "pglynx/sql/resets.h"
 #include "pglynx/sql/simple_forms.h"
 #include "pglynx/wire/frame_scanner.h"
+#include "session/directive_replies.h"
 #include "session/local_statements.h"
 #include "session/prepared_statements.h"
 #include "session/sql_names.h"
@@ -67,7 +67,6 @@ class ClientSession final : public net::StreamListener,
 
   // Takes over the stream; `unread` is what the client sent behind its login.
   void Start(std::string_view unread);
-
   // A cancel request for this client arrived; `done` when it has been dealt with.
   void OnCancelRequest(std::function<void()> done);
   // Ends the session with this FATAL: at once if it is between transactions, else when it
@@ -97,14 +96,13 @@ class ClientSession final : public net::StreamListener,
   void OnLease(pool::Lease lease) override;
   void OnWaitFailed(const Error& error) override;
   void OnLongWait(std::string_view reason) override;
+  [[nodiscard]] uint64_t client_id() const override { return id_; }
   // --- PinWaiter ---
   void OnPinFree() override;
   void OnPinRefused(const Error& error) override;
   // --- MemoryWaiter ---
   void OnMemory() override { ResumeClient(kPausedMemory); }
   void OnNoMemory() override { RefuseMemory(); }
-  // --- Waiter ---
-  [[nodiscard]] uint64_t client_id() const override { return id_; }
 
  private:
   enum class State : uint8_t {
@@ -140,7 +138,6 @@ class ClientSession final : public net::StreamListener,
   bool SessionMode() const { return pool_.settings().session_mode; }
   // It keeps its server between transactions.
   [[nodiscard]] bool IsPinned() const { return held_ != 0 || !kept_for_.empty(); }
-  // Whether statements of this client are renamed and shared.
   bool SharesStatements() const { return shares_statements_; }
   // Why it keeps its server between transactions; empty: it does not.
   [[nodiscard]] std::string_view PinReason() const;
@@ -177,8 +174,7 @@ class ClientSession final : public net::StreamListener,
   void EndMemoryWait();
   void RefuseMemory();
   bool CutOffSlowReader();
-  // A state that should not exist: this client and its server end, everybody else goes on.
-  void Inconsistent(std::string_view what);
+  void Inconsistent(std::string_view what);  // this client and its server end, nobody else
 
   // --- client_relay.cc ---
   // Handles whole messages of `bytes`; returns how many bytes it is done with.
@@ -281,8 +277,14 @@ class ClientSession final : public net::StreamListener,
   // A command where a server is held: true if it has to wait until that has been given back.
   bool WaitsToChoose(const wire::FrameScanner::Item& item);
   // A command inside of a transaction, or a statement that needs a shard where none is chosen.
-  [[nodiscard]] std::optional<Error> RouteRefusal(const wire::FrameScanner::Item& item,
-                                                  std::string_view text);
+  std::optional<Error> RouteRefusal(const wire::FrameScanner::Item& item, std::string_view text);
+  bool RefusesRoute(const wire::FrameScanner::Item& item, std::string_view text,
+                    wire::Request denial);
+  [[nodiscard]] bool MayRefuseRoute(std::string_view text) const {
+    return MayBeDirective(text) || (pool_.cluster != nullptr && !shard_bound_);
+  }
+  // False: an error was told.
+  bool HintsAt(std::string_view text);
   // Gives the server back for a command that waits, which is looked at again.
   void GiveBackToChoose();
   void EndRoute();

@@ -151,8 +151,7 @@ void ClientSession::OnParse(const FrameScanner::Item& item) {
     return;
   }
   const sql::StateEffects effects = JudgeText(text);
-  if (std::optional<Error> refusal = RouteRefusal(item, text)) {
-    DenyOnServer(Request::kDeniedParse, std::move(*refusal));
+  if (MayRefuseRoute(text) && RefusesRoute(item, text, Request::kDeniedParse)) {
     if (name.empty()) DropUnnamedStatement();
     return;
   }

@@ -4,19 +4,6 @@
 #include "pglynx/wire/message_writer.h"
 
 namespace pglynx::session {
-namespace {
-
-// SET SHARD…, SET SERVER…, SHOW …: the letters that tell it from most statements. A comment may
-// stand in front.
-bool MayBeDirective(std::string_view text) {
-  if (text.empty()) return false;
-  const char first = static_cast<char>(text[0] | 0x20);
-  if (first == 's') return text.size() > 2 && (text[1] | 0x20) != 'a' && (text[2] | 0x20) != 'l';
-  return first == '/' || first == '-' || static_cast<unsigned char>(text[0]) <= ' ';
-}
-
-}  // namespace
-
 std::optional<sql::Directive> DirectiveOf(std::string_view text, sql::StringSyntax syntax) {
   if (!MayBeDirective(text)) return std::nullopt;
   return sql::ParseDirective(text, syntax);

@@ -59,7 +59,9 @@ void ClientLogin::ContinueWithSettings() {
   }
   // Any server that can be had knows what there is to know.
   pool::Pool::Outcome outcome =
-      pool_->cluster != nullptr ? pool_->cluster->Acquire(*this, {}) : pool_->Acquire(*this);
+      pool_->cluster != nullptr
+          ? pool_->cluster->Acquire(*this, {.shard = pool_->cluster->SomeHealthyShard()})
+          : pool_->Acquire(*this);
   if (auto* lease = std::get_if<pool::Lease>(&outcome)) {
     OnLease(std::move(*lease));
   } else if (const auto* error = std::get_if<Error>(&outcome)) {

@@ -1,11 +1,12 @@
 // Goal: who waits is told, and who cannot be served in time is told at once.
 // Method: a pool whose servers do nothing by themselves, in virtual time.
 
+#include "pglynx/pool/line.h"
+
 #include <deque>
 #include <string>
 #include <vector>
 
-#include "pglynx/pool/line.h"
 #include "pglynx/pool/pool.h"
 #include "support/catch.h"
 #include "support/fake_pool.h"

@@ -24,16 +24,20 @@
 
 namespace pglynx::config {
 
-// Where `${VAR}` and `password_env` are looked up.
+// Where `${VAR}` and `password_env` are looked up, and who knows what this module does not.
 class Environment {
  public:
   virtual ~Environment() = default;
   // Nothing if the variable is not set.
   [[nodiscard]] virtual std::optional<std::string> Get(const std::string& name) const = 0;
+  // What is wrong with a pattern for comments; nothing if it can be used.
+  [[nodiscard]] virtual std::optional<std::string> PatternFault(std::string_view) const {
+    return std::nullopt;
+  }
 };
 
 // The environment of this process.
-class ProcessEnvironment final : public Environment {
+class ProcessEnvironment : public Environment {
  public:
   [[nodiscard]] std::optional<std::string> Get(const std::string& name) const override;
 };

@@ -22,6 +22,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,8 @@ namespace pglynx::pool {
 struct Route {
   uint32_t shard = 0;
   balancer::WantedRole role = balancer::WantedRole::kAny;
+  // Whether the primary may serve reads when every replica is banned; nullopt: as the pool says.
+  std::optional<bool> primary_reads = std::nullopt;
 };
 
 struct ClusterSettings {
@@ -86,6 +89,8 @@ class Cluster {
 
   // Some server of it is not banned.
   [[nodiscard]] bool IsHealthy(uint32_t shard) const;
+  // The first of these; 0 if there is none.
+  [[nodiscard]] uint32_t SomeHealthyShard() const;
   [[nodiscard]] size_t shard_count() const { return shards_.size(); }
   [[nodiscard]] size_t waiter_count() const;
   [[nodiscard]] size_t waiter_count(uint32_t shard) const;

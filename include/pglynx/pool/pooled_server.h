@@ -198,13 +198,13 @@ class PooledServer : public Deletable, public ListNode<PooledServer> {
   bool close_needed = false;  // close at the next release
   TimePoint born{};           // when its login was done
   TimePoint idle_since{};
-  TimePoint checked_at{};       // last seen to be there: its last use, or a health check
-  bool in_check = false;        // it is being asked now
-  TimePoint expires = kNever;   // end of its jittered lifetime
-  uint64_t client_id = 0;       // who holds it, 0 = nobody
-  uint64_t last_client_id = 0;  // who held it last, or holds it
-  uint64_t replaces = 0;        // the server that is closed when this one is ready, 0 = none
-  bool used = false;            // some client has had it
+  TimePoint check_due = kNever;  // from then on it is asked before it is used
+  bool in_check = false;         // it is being asked now
+  TimePoint expires = kNever;    // end of its jittered lifetime
+  uint64_t client_id = 0;        // who holds it, 0 = nobody
+  uint64_t last_client_id = 0;   // who held it last, or holds it
+  uint64_t replaces = 0;         // the server that is closed when this one is ready, 0 = none
+  bool used = false;             // some client has had it
   LoginFailure login_failure = LoginFailure::kThisLogin;  // of a login that has failed
   bool retiring = false;       // too old; another is being made in its place
   std::unique_ptr<Slot> slot;  // its place in the budget; with the socket while that closes
