@@ -70,19 +70,6 @@ Pools::Member Pools::MakeMember(const Configured& who, ServerPlace place) {
   return member;
 }
 
-bool Pools::SameShape(const Entry& entry, const Configured& who) const {
-  if (entry.shards.size() != who.pool.shards.size()) return false;
-  for (size_t shard = 0; shard < entry.shards.size(); ++shard) {
-    const std::vector<config::ServerTarget>& servers = who.pool.shards[shard].servers;
-    if (entry.shards[shard].size() != servers.size()) return false;
-    for (size_t i = 0; i < servers.size(); ++i) {
-      const net::Address address{servers[i].host, servers[i].port};
-      if (entry.shards[shard][i].launcher->target().address != address) return false;
-    }
-  }
-  return true;
-}
-
 // A server that stays keeps its connections, wherever it stands now; but the home is the first.
 void Pools::Reshape(Entry& entry, const Configured& who) {
   std::vector<Member> old;

@@ -73,7 +73,6 @@ class Cluster {
   // As Pool::AcquireAgain, wherever that server is.
   [[nodiscard]] Lease AcquireAgain(uint64_t server_id, uint64_t client_id);
 
-  void Apply(ClusterSettings settings) { settings_ = settings; }
   // Who waits for what: to be taken over by the cluster that comes in its place.
   struct Waiting {
     Waiter* waiter;

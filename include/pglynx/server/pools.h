@@ -119,7 +119,6 @@ class Pools {
   static void ForEachPool(const Entry& entry, const Action& action);
   [[nodiscard]] Member MakeMember(const Configured& who, ServerPlace place);
   void SetRules(Entry& entry, const config::Pool& pool) const;
-  [[nodiscard]] bool SameShape(const Entry& entry, const Configured& who) const;
   // Brings the members to the configuration, and makes the cluster anew if they are others.
   void Reshape(Entry& entry, const Configured& who);
   void MakeCluster(Entry& entry, const Configured& who);
