@@ -57,7 +57,7 @@ def totals(rows):
     sums = {}
     for row in rows:
         for name, value in row.items():
-            if name != "database":
+            if name not in ("database", "shard", "role"):
                 sums[name] = sums.get(name, 0) + int(value)
     return sums
 
