@@ -433,8 +433,10 @@ TEST_CASE("what a client keeps on its server is its own, and gone when it left")
     CHECK(ninth.Exec("execute mine").sqlstate == "26000");
     CHECK(ninth.Exec("fetch all from mine").sqlstate == "34000");
   }
-  CHECK(Superuser().Exec("select count(*) from pg_locks where locktype = 'advisory'").value() ==
-        "0");
+  CHECK(pglynx::e2e::Eventually([] {
+    return Superuser().Exec("select count(*) from pg_locks where locktype = 'advisory'").value() ==
+           "0";
+  }));
 }
 
 TEST_CASE("state that a statement hides stays with its client") {
