@@ -3,7 +3,7 @@
 
     tests/shards/replicas.py [--seconds N]
 
-pgbench -S runs through pglynx with default_role = "replica" for N seconds; after a sixth of it one
+pgbench -S runs through pglynx with default_role = "replica" for some N seconds; after a sixth of it one
 replica is ended by SIGKILL and another stopped by SIGSTOP, at the half both are brought back. Judged:
 that no transaction fails but those that were under way on the killed replica, that no more are slow
 than can have been under way on the frozen one (which may be all: then nobody is left to ask the
@@ -28,6 +28,9 @@ REPLICAS = 3
 CONNECT_TIMEOUT = 2
 HEALTHCHECK_TIMEOUT = 1
 BAN_TIME = 2
+BAN_TIME_MAX = 4
+# What the recovery of a killed standby may take on a slow machine.
+MEND_SECONDS = 20
 
 
 def configuration(pooler, servers, password):
@@ -43,6 +46,7 @@ query_wait_timeout = "30s"
 healthcheck_delay = "500ms"
 healthcheck_timeout = "{HEALTHCHECK_TIMEOUT}s"
 ban_time = {BAN_TIME}
+ban_time_max = {BAN_TIME_MAX}
 [admin]
 password = "{password}"
 port = {pooler.admin_port}
@@ -117,7 +121,7 @@ def run(space, harness, seconds):
     pooler = space.pooler(lambda own: configuration(own, servers, harness.PASSWORD))
     log = f"{space.directory}/pgbench_log"
     with subprocess.Popen(
-            [pgbench, "-n", "-S", "-c", str(CLIENTS), "-j", "2", "-T", str(seconds), "-p",
+            [pgbench, "-n", "-S", "-c", str(CLIENTS), "-j", "2", "-T", str(seconds + MEND_SECONDS), "-p",
              str(pooler.port), "-l", f"--log-prefix={log}", "--max-tries=1"],
             env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as bench:
         return watch(bench, standbys, pooler, seconds, log)
@@ -125,6 +129,7 @@ def run(space, harness, seconds):
 
 def watch(bench, standbys, pooler, seconds, log):
     """Breaks and mends the replicas while pgbench runs; what is wrong."""
+    from harness import wait_until  # pylint: disable=import-outside-toplevel
     faults = []
     killed, frozen = standbys[:2]
     time.sleep(2)
@@ -141,11 +146,12 @@ def watch(bench, standbys, pooler, seconds, log):
     os.remove(f"{killed.directory}/data/postmaster.pid")
     killed.start()
     signal_all(frozen, signal.SIGCONT)
-    time.sleep(3 * BAN_TIME + CONNECT_TIMEOUT)
+    wait_until(lambda: not pooler.console("SHOW BANS"), "the bans to end", MEND_SECONDS)
+    time.sleep(1)
     third = given(pooler)
     time.sleep(seconds / 6)
     fourth = given(pooler)
-    output = bench.communicate(timeout=seconds + 60)[0]
+    output = bench.communicate(timeout=seconds + MEND_SECONDS + 60)[0]
     before, after = shares(first, second), shares(third, fourth)
     print(f"before {before}, the one that was left {kept}, after {after}")
     print(output)
