@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "pglynx/core/check.h"
+#include "pglynx/core/sabotage.h"
 
 namespace pglynx::pool {
 namespace {
@@ -71,6 +72,7 @@ const Cluster::Shard::Member& Cluster::Shard::MemberOf(const Pool& pool) const {
 
 bool Cluster::Shard::IsBanned(const Member& member, WantedRole wanted) const {
   if (member.host.spec.role == Role::kPrimary && wanted == WantedRole::kPrimary) return false;
+  if (Planted(Sabotage::kBanIgnored)) return false;
   return cluster_.world_.bans.IsBanned(member.host.id, cluster_.world_.loop.Now());
 }
 

@@ -56,6 +56,8 @@ class PostgresSession final : public net::StreamListener, public Deletable {
   // Something of a client is here: a transaction, state, or a request under way.
   [[nodiscard]] bool IsDirty() const;
   [[nodiscard]] bool hangs() const { return hangs_; }
+  [[nodiscard]] uint64_t id() const { return id_; }
+  [[nodiscard]] bool IsInTransactionOf(uint32_t client) const;
   SessionState& state() { return state_; }
 
  private:

@@ -3,6 +3,13 @@
 #include "sim/postgres_session.h"
 
 namespace pglynx::sim {
+
+bool PostgresSession::IsInTransactionOf(uint32_t client) const {
+  const bool in_block = state_.transaction == TransactionState::kBlock ||
+                        state_.transaction == TransactionState::kFailed;
+  return in_block && last_client_ == client;
+}
+
 void PostgresSession::NoteMarker(const Marker& marker) {
   is_poolers_ = marker.client == 0;
   if (is_poolers_) return;
@@ -18,6 +25,9 @@ void PostgresSession::NoteMarker(const Marker& marker) {
   }
   if (last_client_ != 0 && last_client_ != marker.client) ReportLeftOver(marker);
   if (batch_client_ == 0) ReportSettings(marker);
+  if (server_.world().placed) {
+    server_.world().placed(marker, id_, last_client_ != marker.client);
+  }
   last_client_ = marker.client;
   batch_client_ = marker.client;
 }

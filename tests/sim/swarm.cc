@@ -12,6 +12,7 @@
 #include "sim/random_limits.h"
 #include "sim/simulation.h"
 #include "sim/strangers.h"
+#include "sim/topology.h"
 
 namespace pglynx::sim {
 namespace {
@@ -94,8 +95,17 @@ class Swarm {
     config.auth.method =
         setup_.Chance(0.5) ? config::AuthMethod::kTrust : config::AuthMethod::kScramSha256;
     const uint64_t pools = setup_.Between(1, 3);
-    const uint64_t servers = setup_.Between(1, pools);
-    for (uint64_t i = 0; i < pools; ++i) config.pools.push_back(RandomPool(i, i % servers));
+    const uint64_t shared = setup_.Between(1, pools);
+    size_t servers = shared;
+    const config::Pool* spread = nullptr;
+    config.pools.reserve(pools);
+    for (uint64_t i = 0; i < pools; ++i) {
+      config.pools.push_back(RandomPool(i, i % shared));
+      if (!setup_.Chance(0.3)) continue;
+      const bool together = spread != nullptr && setup_.Chance(0.4);
+      SpreadOverServers(setup_, config.pools.back(), servers, together ? spread : nullptr);
+      spread = &config.pools.back();
+    }
     if (limits_) AddRandomLimits(setup_, config);
     result_.topology = fmt::format("profile {}, {} pools, {} servers", profile_, pools, servers);
     for (const config::Pool& pool : config.pools) {
@@ -106,6 +116,7 @@ class Swarm {
           pool.prepared_statements_cache_size, pool.max_pinned,
           static_cast<int>(pool.on_session_state), static_cast<int>(pool.on_hidden_state),
           pool.deferred_begin ? "deferred" : "at once");
+      result_.topology += Described(pool);
       databases_.push_back(pool.name);
     }
     clients_max_ = static_cast<size_t>(setup_.Between(5, 40));
@@ -113,6 +124,9 @@ class Swarm {
                                     config.general.max_client_conn);
     const auto method = static_cast<PostgresUser::Method>(setup_.Below(3));
     config_ = config;
+    for (const config::Pool& pool : config_.pools) {
+      maps_.push_back(MapOf(pool, servers, network_faults_ || server_faults_ || limits_));
+    }
     sim_ = std::make_unique<Simulation>(options_.seed, std::move(config), servers, method);
     if (!limits_) return;
     const bool trusts = config_.auth.method == config::AuthMethod::kTrust;
@@ -206,8 +220,19 @@ class Swarm {
     habits_.discard = Some(0.05);
     habits_.slow = Some(0.1);
     reload_ = Some(0.05);
+    habits_.route = Some(0.05);
     habits_.think_max = milliseconds(setup_.Between(1, 50));
     habits_.sleep_max = milliseconds(setup_.Between(1, 200));
+    // Nothing keeps them at a server, so that all is known of where their statements run.
+    routing_habits_ = habits_;
+    routing_habits_.route = 0.1 + Some(0.4);
+    routing_habits_.needs = 0.1 + Some(0.4);
+    for (double* keeps : {&routing_habits_.session_state, &routing_habits_.hidden,
+                          &routing_habits_.sql_names, &routing_habits_.discard}) {
+      *keeps = 0;
+    }
+    if (setup_.Chance(0.7)) routing_habits_.named = 0;
+    routing_habits_.settings = setup_.Chance(0.7) ? 0 : Some(0.2);
   }
 
   // What happens to the world from time to time: clients come, servers restart.
@@ -253,7 +278,9 @@ class Swarm {
 
   void AddClient() {
     ClientOptions options;
-    options.database = databases_[sim_->dice().Below(databases_.size())];
+    const size_t which = sim_->dice().Below(databases_.size());
+    options.database = databases_[which];
+    options.map = &maps_[which];
     options.user = options.database;
     options.tolerated = {"53300"};  // query_wait_timeout and max_client_conn
     if (network_faults_ || server_faults_) {
@@ -282,7 +309,9 @@ class Swarm {
     }
     ++result_.clients;
     FakeClient& client = sim_->NewClient(std::move(options));
-    bots_.push_back(std::make_unique<Bot>(sim_->loop(), sim_->dice(), habits_, client, hides));
+    const bool routes = HasSeveralServers(config_.pools[which]) && sim_->dice().Chance(0.7);
+    bots_.push_back(std::make_unique<Bot>(sim_->loop(), sim_->dice(),
+                                          routes ? routing_habits_ : habits_, client, hides));
   }
 
   void TolerateLimits(ClientOptions& options) {
@@ -329,8 +358,10 @@ class Swarm {
   double reload_ = 0;
   size_t clients_max_ = 0;
   std::vector<std::string> databases_;
-  config::Config config_;  // as it was at the beginning
+  config::Config config_;      // as it was at the beginning
+  std::vector<PoolMap> maps_;  // by pool
   BotHabits habits_;
+  BotHabits routing_habits_;
   SwarmResult result_;
   std::unique_ptr<Simulation> sim_;
   std::unique_ptr<Operator> operator_;
