@@ -239,4 +239,23 @@ TEST_CASE("a command in a pipeline counts for what follows it") {
   RequireClean(sim);
 }
 
+TEST_CASE("each transaction of a pipeline goes to the shard that it names") {
+  Simulation sim = WithShards();
+  RawClient anna(sim);
+  anna.LogIn();
+  sim.RunFor(seconds(1));
+  anna.Forget();
+  const uint64_t first = sim.server(1).logins();
+  const uint64_t second = sim.server(2).logins();
+  anna.Say(Query("/* shard_id: 1 */ SELECT 'anna'") + Query("/* shard_id: 2 */ SELECT 'anna'") +
+           Query("SET SHARD TO 1") + Query("NOTIFY c") + Query("NOTIFY c"));
+  sim.RunFor(seconds(1));
+  CHECK(anna.types() == "TDCZTDCZCZCZEZ");
+  CHECK(anna.last_sqlstate() == "22023");  // the second NOTIFY has chosen none
+  CHECK(sim.server(1).logins() == first + 1);
+  CHECK(sim.server(2).logins() == second + 1);
+  anna.Close();
+  RequireClean(sim);
+}
+
 }  // namespace pglynx::sim
