@@ -85,6 +85,7 @@ class Bot {
   const bool hides_;
   uint32_t actions_left_;
   uint64_t done_before_ = 0;
+  uint32_t commands_ = 0;  // sent by the extended protocol
   SimLoop::Ticket tick_;
 };
 

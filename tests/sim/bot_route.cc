@@ -34,7 +34,9 @@ void Bot::AskToRoute() {
   if (!idle && dice_.Chance(0.7)) return client_.Query({Echo()});
   const Op command = SomeCommand();
   if (idle && dice_.Chance(habits_.extended)) {
-    client_.Extended({(dice_.Chance(0.3) ? command.Described() : command).Closed()});
+    // Where it fails its name stays taken.
+    const std::string name = "command" + std::to_string(++commands_);
+    client_.Extended({(dice_.Chance(0.3) ? command.Described() : command).As(name).Closed()});
   } else {
     client_.Query({command});
   }

@@ -96,6 +96,7 @@ void FakeClient::OnReply(char type, std::string_view body) {
   if (!batches_.empty() && batches_.front().is_empty && type == 'I') {
     batches_.front().is_empty = false;
     model_.DropUnnamed();
+    route_.RanNothing();
     return;
   }
   if (batches_.empty() || batches_.front().steps.empty()) {
@@ -298,10 +299,7 @@ void FakeClient::OnError(std::string_view body) {
 // The oldest statement's error is its own fault.
 bool FakeClient::IsAwaited(const Batch& batch, std::string_view sqlstate) {
   const Step& step = batch.steps.front();
-  if (step.op.IsCommand()) {
-    model_.ParseFailed(step.op);  // and nobody knows whether it is there, so it is not used again
-    return false;
-  }
+  if (step.op.IsCommand()) return false;
   bool awaited = false;
   const bool gave_up = step.op.copy_end == CopyEnd::kFail && batch.described &&
                        step.op.kind == OpKind::kCopyIn && sqlstate == "57014";

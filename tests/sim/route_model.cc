@@ -86,7 +86,7 @@ bool RouteModel::NeedsShard(const Op& op) {
 
 void RouteModel::Asked(const Op& op) {
   // Where pools remember no statements a named one keeps its server.
-  kept_ = kept_ || !LeavesNothing(op) || !op.statement.empty();
+  kept_ = kept_ || !LeavesNothing(op) || (!op.statement.empty() && !op.IsCommand());
 }
 
 // ----- commands -----

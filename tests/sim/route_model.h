@@ -58,6 +58,8 @@ class RouteModel {
 
   // It has been sent: whoever says this may keep its server from now on.
   void Asked(const Op& op);
+  // An empty Query was answered.
+  void RanNothing() { asked_ = true; }
   void MayBeKept() { kept_ = true; }
 
   // The SQLSTATE with which it must fail where it is a message of its own, in a transaction of
