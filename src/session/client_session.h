@@ -270,7 +270,7 @@ class ClientSession final : public net::StreamListener,
   bool RefusesShardOfBind(const wire::FrameScanner::Item& item);
   // A command where a server is held: true if it has to wait until that has been given back.
   bool WaitsToChoose(const wire::FrameScanner::Item& item);
-  // A command inside of a transaction, or a statement that needs a shard where none is chosen.
+  // A command inside of a transaction, or a Query that needs a shard where none is chosen.
   std::optional<Error> RouteRefusal(const wire::FrameScanner::Item& item, std::string_view text);
   bool RefusesRoute(const wire::FrameScanner::Item& item, std::string_view text,
                     wire::Request denial);

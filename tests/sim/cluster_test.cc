@@ -221,6 +221,39 @@ TEST_CASE("commands choose a shard, and say what is wrong with them") {
   RequireClean(sim);
 }
 
+// pgbench -M prepared prepares all statements of its script before it runs the first.
+TEST_CASE(
+    "a statement may be prepared before its shard is chosen, and does not use up the choice") {
+  Simulation sim = WithShards();
+  RawClient anna(sim);
+  anna.LogIn();
+  sim.RunFor(seconds(1));
+  const auto answer = [&](const std::string& bytes) {
+    anna.Forget();
+    anna.Say(bytes);
+    sim.RunFor(seconds(1));
+    return anna.types();
+  };
+  std::string parse;
+  wire::AppendParse(parse, "", std::string("SELECT nextval('sq0')") + std::string(3, '\0'));
+  std::string run("B\0\0\0\x0c\0\0\0\0\0\0\0\0E\0\0\0\x09\0\0\0\0\0", 23);
+  std::string sync;
+  wire::AppendSync(sync);
+  CHECK(answer(parse + sync) == "1Z");
+  CHECK(answer(run + sync) == "EZ");
+  CHECK(anna.last_sqlstate() == "22023");
+  CHECK(answer(parse + run + sync) == "1EZ");
+  CHECK(anna.last_sqlstate() == "22023");
+  CHECK(answer(Query("SET SHARD TO 2")) == "CZ");
+  CHECK(answer(parse + sync) == "1Z");
+  const uint64_t logins = sim.server(2).logins();
+  CHECK(answer(run + sync) == "2DCZ");
+  CHECK(sim.server(2).logins() <= logins + 1);
+  CHECK(answer(run + sync) == "EZ");  // the choice is used up
+  anna.Close();
+  RequireClean(sim);
+}
+
 TEST_CASE("a command in a pipeline counts for what follows it") {
   Simulation sim = WithShards();
   RawClient anna(sim);
