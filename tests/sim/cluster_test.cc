@@ -272,6 +272,17 @@ TEST_CASE("a command in a pipeline counts for what follows it") {
   RequireClean(sim);
 }
 
+TEST_CASE("the shard in the comment of a BEGIN is not that of the next transaction") {
+  Simulation sim = WithShards();
+  RawClient anna(sim);
+  anna.LogIn();
+  anna.Say(Query("/* shard_id: 1 */ BEGIN") + Query("ROLLBACK") + Query("NOTIFY c"));
+  sim.RunFor(seconds(1));
+  CHECK(anna.last_sqlstate() == "22023");  // nothing is chosen
+  anna.Close();
+  RequireClean(sim);
+}
+
 TEST_CASE("each transaction of a pipeline goes to the shard that it names") {
   Simulation sim = WithShards();
   RawClient anna(sim);
