@@ -129,6 +129,8 @@ bool RouteModel::MayFail(const Op& op, char status, std::string_view sqlstate) c
     return false;
   }
   if (!IsSharded()) return false;
+  // Refused in a transaction that has failed, before the server could read it.
+  if (status == 'E' && sqlstate == "25P02") return true;
   // A session whose first statement found no server may be bound to its shard all the same.
   if (sqlstate == "25001") return !op.hint.empty() && map_->session_mode && asked_;
   if (sqlstate != "22023") return false;
@@ -214,7 +216,7 @@ std::string RouteModel::Ran(const Op& op, std::optional<Place> place, bool needs
     if (*session_ != *place) return "it has lost its server in session mode";
     if (!first_ever) return {};  // the shard was decided before
   }
-  if (kept_) return {};
+  if (kept_ || transaction.failed) return {};  // what failed may have chosen the server
   if (!begins) return needs && !needed ? CheckLaterNeed(where->shard) : std::string();
   std::string wrong = CheckShard(where->shard, needs);
   return wrong.empty() ? CheckRole(where->role) : wrong;

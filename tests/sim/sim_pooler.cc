@@ -211,13 +211,20 @@ void SimPooler::CheckLines(const config::Pool& pool_config, const config::PoolUs
   for (uint32_t shard = 0; shard < pool_config.shards.size(); ++shard) {
     const TimePoint oldest = cluster->OldestWait(shard);
     const std::string who = fmt::format("shard {} of {}", shard, pool_config.name);
-    if (oldest != kNever) CheckWait(who, world_.loop.Now() - oldest, user);
+    if (oldest == kNever) {
+      index += pool_config.shards[shard].servers.size();
+      continue;
+    }
+    CheckWait(who, world_.loop.Now() - oldest, user);
     bool all_idle = true;
     for (size_t left = pool_config.shards[shard].servers.size(); left > 0; --left) {
       const pool::Pool& pool = *pools[index++];
-      all_idle = all_idle && pool.HasIdle();
+      pool::PoolRow row;
+      pool.FillRow(row);
+      // One that is asked whether it is there gets nobody until it has answered.
+      all_idle = all_idle && pool.HasIdle() && row.sv_tested + row.sv_login == 0;
     }
-    if (!all_idle || oldest == kNever) continue;
+    if (!all_idle) continue;
     pool::Snapshot snapshot;
     pools_.FillSnapshot(snapshot, false);
     if (!snapshot.bans.empty()) continue;
