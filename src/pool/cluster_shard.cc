@@ -151,11 +151,7 @@ Pool::Outcome Cluster::Shard::Acquire(Waiter& waiter, WantedRole wanted,
   if (!MayServe(wanted) && !TryAll(wanted)) return AllFailed(wanted);
   if (std::optional<Error> overload = line.Overload()) return *std::move(overload);
   line.Join(waiter);
-  if (pick.outcome == Pick::Outcome::kHost) members_[pick.index].host.pool->Prompt();
-  // Where a shared limit is reached, a pool asks for its turn.
-  for (const Member& member : members_) {
-    if (Serves(member, wanted)) member.host.pool->Prompt();
-  }
+  Prompt(wanted, pick);
   return Pool::Queued{};
 }
 
@@ -359,8 +355,16 @@ void Cluster::Shard::Advance(WantedRole wanted) {
     LineOf(wanted).FailAll(AllFailed(wanted));
     return;
   }
-  const Pick pick = Choose(wanted);
+  Prompt(wanted, Choose(wanted));
+}
+
+// Logins begin where the rotation says, and at the others if that is not enough: where a shared
+// limit is reached, or after a failure, a pool asks for its turn.
+void Cluster::Shard::Prompt(WantedRole wanted, const Pick& pick) {
   if (pick.outcome == Pick::Outcome::kHost) members_[pick.index].host.pool->Prompt();
+  for (const Member& member : members_) {
+    if (Serves(member, wanted)) member.host.pool->Prompt();
+  }
 }
 
 Error Cluster::Shard::AllFailed(WantedRole wanted) const {

@@ -76,6 +76,7 @@ class Cluster::Shard final : public PoolOwner {
   // Whether this member serves clients that want the role: has it, or stands in for all others.
   [[nodiscard]] bool Serves(const Member& member, balancer::WantedRole wanted) const;
   balancer::Pick Choose(balancer::WantedRole wanted);
+  void Prompt(balancer::WantedRole wanted, const balancer::Pick& pick);
   // It owes answers and has not given any for silence_max; it is asked whether it is there.
   [[nodiscard]] bool IsSilent(Member& member);
   // Some member has a connection for the role, or will have.
