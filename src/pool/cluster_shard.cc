@@ -11,6 +11,7 @@ namespace pglynx::pool {
 namespace {
 
 using balancer::BanReason;
+using balancer::Candidate;
 using balancer::Pick;
 using balancer::Role;
 using balancer::WantedRole;
@@ -74,6 +75,7 @@ const Cluster::Shard::Member& Cluster::Shard::MemberOf(const Pool& pool) const {
 }
 
 bool Cluster::Shard::IsBanned(const Member& member, WantedRole wanted) const {
+  if (cluster_.world_.bans.empty()) return false;
   if (member.host.spec.role == Role::kPrimary && wanted == WantedRole::kPrimary) return false;
   if (Planted(Sabotage::kBanIgnored)) return false;
   return cluster_.world_.bans.IsBanned(member.host.id, cluster_.world_.loop.Now());
@@ -86,6 +88,7 @@ bool Cluster::Shard::PrimaryStandsIn(WantedRole wanted) const {
 }
 
 bool Cluster::Shard::AllReplicasBanned() const {
+  if (cluster_.world_.bans.empty() && !group_.empty()) return false;
   return std::all_of(members_.begin(), members_.end(), [this](const Member& member) {
     return member.host.spec.role == Role::kPrimary || IsBanned(member, WantedRole::kReplica);
   });
@@ -96,31 +99,38 @@ bool Cluster::Shard::Serves(const Member& member, WantedRole wanted) const {
   return PrimaryStandsIn(wanted) && !IsBanned(member, WantedRole::kAny);
 }
 
-bool Cluster::Shard::IsSilent(Member& member) {
+bool Cluster::Shard::IsSilent(Member& member, uint32_t busy) {
   Pool& pool = *member.host.pool;
   const Duration most = cluster_.settings_.silence_max;
+  if (most == Duration::zero()) return false;
   const TimePoint heard = std::max(member.owes_since, pool.answered_at());
-  if (most == Duration::zero() || pool.busy_count() == 0 ||
-      cluster_.world_.loop.Now() - heard < most) {
-    member.asked = false;
+  if (busy == 0 || cluster_.world_.loop.Now() - heard < most) {
+    SetAsked(member, false);
     return false;
   }
-  member.asked = member.asked || pool.Ask();
+  if (!member.asked) SetAsked(member, pool.Ask());
   return member.asked;
+}
+
+void Cluster::Shard::SetAsked(Member& member, bool asked) {
+  if (member.asked == asked) return;
+  member.asked = asked;
+  asked_ += asked ? 1 : -1U;
 }
 
 Pick Cluster::Shard::Choose(WantedRole wanted) {
   const bool stands_in = PrimaryStandsIn(wanted);
   for (size_t i = 0; i < members_.size(); ++i) {
-    const Member& member = members_[i];
-    Pool& pool = *member.host.pool;
+    Member& member = members_[i];
+    Candidate& candidate = candidates_[i];
+    candidate.eligible = balancer::HasRole(member.host.spec.role, wanted) || stands_in;
+    if (!candidate.eligible) continue;
     const bool is_primary = member.host.spec.role == Role::kPrimary;
-    const bool eligible = balancer::HasRole(member.host.spec.role, wanted) || stands_in;
-    candidates_[i] = {
-        .eligible = eligible,
-        .banned = IsBanned(member, stands_in && is_primary ? WantedRole::kAny : wanted),
-        .available = (pool.HasIdle() || pool.CanConnect()) && !IsSilent(members_[i]),
-        .busy = pool.busy_count()};
+    Pool& pool = *member.host.pool;
+    candidate.banned = IsBanned(member, stands_in && is_primary ? WantedRole::kAny : wanted);
+    candidate.busy = pool.busy_count();
+    candidate.available =
+        (pool.HasIdle() || pool.CanConnect()) && !IsSilent(member, candidate.busy);
   }
   return rotation_.Next(wanted, candidates_, cluster_.world_.random);
 }
@@ -196,9 +206,15 @@ bool Cluster::Shard::IsHealthy() const {
 
 // ----- what the pools say -----
 
+bool Cluster::Shard::NobodyWaits() const {
+  return std::all_of(lines_.begin(), lines_.end(),
+                     [](const RoleLine& line) { return line.line.empty(); });
+}
+
 bool Cluster::Shard::TakeFree(Pool& pool, PooledServer& server) {
+  if (asked_ == 0 && NobodyWaits()) return false;
   Member& member = MemberOf(pool);
-  member.asked = false;
+  SetAsked(member, false);
   Line* oldest = nullptr;
   for (const WantedRole wanted : kWanted) {
     Line& line = LineOf(wanted);
@@ -221,6 +237,7 @@ uint32_t Cluster::Shard::LoginCount() const {
 }
 
 bool Cluster::Shard::WantsLogin(const Pool& pool) const {
+  if (NobodyWaits()) return false;
   const Member& member = MemberOf(pool);
   size_t waiting = 0;
   for (const WantedRole wanted : kWanted) {
@@ -230,6 +247,7 @@ bool Cluster::Shard::WantsLogin(const Pool& pool) const {
 }
 
 TimePoint Cluster::Shard::OldestWait(const Pool& pool) const {
+  if (NobodyWaits()) return kNever;
   const Member& member = MemberOf(pool);
   TimePoint oldest = kNever;
   for (const WantedRole wanted : kWanted) {
@@ -254,14 +272,14 @@ void Cluster::Shard::OnLogin(Pool& pool) {
 void Cluster::Shard::OnLoginFailed(Pool& pool, LoginFailure kind, const Error& cause) {
   Member& member = MemberOf(pool);
   member.failure = cause;
-  member.asked = false;
+  SetAsked(member, false);
   NoteFailure(member, kind);
   Advance();
 }
 
 void Cluster::Shard::OnCheckFailed(Pool& pool, LoginFailure kind, const Error& cause) {
   Member& member = MemberOf(pool);
-  member.asked = false;
+  SetAsked(member, false);
   if (kind != LoginFailure::kLate) return;  // one connection was closed
   member.failure = cause;
   Ban(member, BanReason::kHealthCheckLate);
@@ -308,6 +326,7 @@ void Cluster::Shard::Ban(Member& member, BanReason reason) {
 
 // Whoever may be tried again is, by a login that nobody waits for.
 void Cluster::Shard::StartProbes() {
+  if (cluster_.world_.bans.empty()) return;
   const TimePoint now = cluster_.world_.loop.Now();
   for (Member& member : members_) {
     if (member.probing || !cluster_.world_.bans.IsBanned(member.host.id, now)) continue;

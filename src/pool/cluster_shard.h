@@ -78,7 +78,9 @@ class Cluster::Shard final : public PoolOwner {
   balancer::Pick Choose(balancer::WantedRole wanted);
   void Prompt(balancer::WantedRole wanted, const balancer::Pick& pick);
   // It owes answers and has not given any for silence_max; it is asked whether it is there.
-  [[nodiscard]] bool IsSilent(Member& member);
+  [[nodiscard]] bool IsSilent(Member& member, uint32_t busy);
+  void SetAsked(Member& member, bool asked);
+  [[nodiscard]] bool NobodyWaits() const;
   // Some member has a connection for the role, or will have.
   [[nodiscard]] bool MayServe(balancer::WantedRole wanted) const;
   // Lifts what bans there are. True: somebody is being tried.
@@ -95,6 +97,7 @@ class Cluster::Shard final : public PoolOwner {
   Cluster& cluster_;
   uint32_t number_;
   std::vector<Member> members_;
+  uint32_t asked_ = 0;  // members that are
   balancer::Rotation rotation_;
   balancer::HostGroup group_;  // the hosts that are not its primary
   std::vector<balancer::Candidate> candidates_;

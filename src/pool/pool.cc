@@ -68,8 +68,9 @@ Pool::Outcome Pool::Acquire(Waiter& waiter) {
 
 Lease Pool::TakeIdle(uint64_t client_id) {
   while (PooledServer* server = idle_.front()) {
-    if (!Expired(*server) && !MustCheck(*server)) return Give(*server, client_id);
-    if (!Expired(*server)) {
+    const bool expired = Expired(*server);
+    if (!expired && !MustCheck(*server)) return Give(*server, client_id);
+    if (!expired) {
       StartCheck(*server);  // whoever waits gets it when it has answered
       return {};
     }
