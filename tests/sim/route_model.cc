@@ -263,8 +263,9 @@ std::string RouteModel::CheckRole(Role role) const {
 void RouteModel::OnIdle() {
   const Transaction over = std::exchange(transaction_, {});
   if (map_ == nullptr || map_->keeps_choice || map_->session_mode) return;
-  if ((over.failed || (over.needs && !IsSharded())) && chosen_.shard.has_value()) {
-    chosen_.sure = false;  // if it had no server the choice stays
+  // If it had no server the choice stays; where there is one shard it does not matter.
+  if ((over.failed || !IsSharded()) && chosen_.shard.has_value()) {
+    chosen_.sure = false;
   } else if (over.needs) {
     chosen_ = {};
   }

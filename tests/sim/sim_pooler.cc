@@ -229,7 +229,9 @@ void SimPooler::CheckLines(const config::Pool& pool_config, const config::PoolUs
     pools_.FillSnapshot(snapshot, false);
     if (!snapshot.bans.empty()) continue;
     world_.violations.Report("I4",
-                             fmt::format("all servers of {} are idle, and clients wait", who));
+                             fmt::format("all servers of {} are idle, and {} clients wait, the oldest for {} us", who,
+                          cluster->waiter_count(shard),
+                          (world_.loop.Now() - oldest).count()));
   }
 }
 
