@@ -14,15 +14,12 @@ something needed is missing.
 import argparse
 import os
 import signal
-import subprocess
 import sys
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, f"{HERE}/../support/py")
-sys.dont_write_bytecode = True
+import stand
+from harness import PASSWORD, wait_until
 
-SKIPPED = 77
 CLIENTS = 20
 REPLICAS = 3
 CONNECT_TIMEOUT = 2
@@ -33,10 +30,10 @@ BAN_TIME_MAX = 4
 MEND_SECONDS = 20
 
 
-def configuration(pooler, servers, password):
+def configuration(pooler, primary, standbys):
     """Reads go to the replicas alone."""
-    entries = ", ".join(f'{{ host = "127.0.0.1", port = {server.port}, role = "{role}" }}'
-                        for server, role in servers)
+    entries = ", ".join([stand.entry(primary, "primary")] +
+                        [stand.entry(standby, "replica") for standby in standbys])
     return f"""
 [general]
 host = "127.0.0.1"
@@ -48,7 +45,7 @@ healthcheck_timeout = "{HEALTHCHECK_TIMEOUT}s"
 ban_time = {BAN_TIME}
 ban_time_max = {BAN_TIME_MAX}
 [admin]
-password = "{password}"
+password = "{PASSWORD}"
 port = {pooler.admin_port}
 [pools.app]
 database = "app"
@@ -57,7 +54,7 @@ primary_reads_enabled = false
 servers = [{entries}]
 [[pools.app.users]]
 username = "app"
-password = "{password}"
+password = "{PASSWORD}"
 pool_size = 20
 """
 
@@ -67,31 +64,6 @@ def given(pooler):
     rows = {row["database"]: int(row["server_assignment_count"])
             for row in pooler.console("SHOW STATS_TOTALS")}
     return [rows[f"app_shard_0_replica_{number}"] for number in range(REPLICAS)]
-
-
-def parent(process):
-    """Of a process; 0 if that has ended."""
-    try:
-        with open(f"/proc/{process}/stat", encoding="utf-8") as file:
-            return int(file.read().rsplit(")", 1)[1].split()[1])
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-
-
-def processes(standby):
-    """Its own process and all that it has started."""
-    own = standby.server.pid
-    return [own] + [int(name) for name in os.listdir("/proc")
-                    if name.isdigit() and parent(name) == own]
-
-
-def signal_all(standby, number):
-    """To the postmaster and its backends."""
-    for process in processes(standby):
-        try:
-            os.kill(process, number)
-        except ProcessLookupError:
-            pass
 
 
 def shares(before, after):
@@ -105,39 +77,27 @@ def even(counts):
     return mean > 0 and all(abs(count - mean) <= 0.05 * mean for count in counts)
 
 
-def run(space, harness, seconds):
+def run(space, asked):
     """The whole of it; what is wrong, as lines."""
-    primary = space.postgres(settings=["wal_level=replica", "max_wal_senders=10"])
-    primary.execute(f"create role app login password '{harness.PASSWORD}'")
-    primary.execute("create database app owner app")
-    environment = dict(os.environ, PGPASSWORD=harness.PASSWORD, PGHOST="127.0.0.1", PGUSER="app",
-                       PGDATABASE="app")
-    pgbench = f"{primary.bin}/pgbench"
-    subprocess.run([pgbench, "-i", "-q", "-p", str(primary.port)], env=environment, check=True,
-                   capture_output=True)
-    standbys = [space.keep(harness.Standby(primary, f"{space.directory}/standby{number}"))
-                for number in range(REPLICAS)]
-    servers = [(primary, "primary")] + [(standby, "replica") for standby in standbys]
-    pooler = space.pooler(lambda own: configuration(own, servers, harness.PASSWORD))
+    primary, standbys = stand.primary_with(space, REPLICAS, stand.pgbench_tables)
+    pooler = space.pooler(lambda own: configuration(own, primary, standbys))
     log = f"{space.directory}/pgbench_log"
-    with subprocess.Popen(
-            [pgbench, "-n", "-S", "-c", str(CLIENTS), "-j", "2", "-T", str(seconds + MEND_SECONDS), "-p",
-             str(pooler.port), "-l", f"--log-prefix={log}", "--max-tries=1"],
-            env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as bench:
-        return watch(bench, standbys, pooler, seconds, log)
+    with stand.start_pgbench(
+            ["-n", "-S", "-c", str(CLIENTS), "-j", "2", "-T", str(asked.seconds + MEND_SECONDS),
+             "-l", f"--log-prefix={log}", "--max-tries=1"], pooler.port) as bench:
+        return watch(bench, standbys, pooler, asked.seconds, log)
 
 
 def watch(bench, standbys, pooler, seconds, log):
     """Breaks and mends the replicas while pgbench runs; what is wrong."""
-    from harness import wait_until  # pylint: disable=import-outside-toplevel
     faults = []
     killed, frozen = standbys[:2]
     time.sleep(2)
     first = given(pooler)
     time.sleep(seconds / 6)
     second = given(pooler)
-    signal_all(killed, signal.SIGKILL)
-    signal_all(frozen, signal.SIGSTOP)
+    stand.signal_all(killed, signal.SIGKILL)
+    stand.signal_all(frozen, signal.SIGSTOP)
     time.sleep(CONNECT_TIMEOUT + 2)
     alone = given(pooler)[2]
     time.sleep(seconds / 6)
@@ -145,7 +105,7 @@ def watch(bench, standbys, pooler, seconds, log):
     print(f"bans during it:\n{pooler.console('SHOW BANS')}")
     os.remove(f"{killed.directory}/data/postmaster.pid")
     killed.start()
-    signal_all(frozen, signal.SIGCONT)
+    stand.signal_all(frozen, signal.SIGCONT)
     wait_until(lambda: not pooler.console("SHOW BANS"), "the bans to end", MEND_SECONDS)
     time.sleep(1)
     third = given(pooler)
@@ -184,21 +144,7 @@ def latencies(log):
     return found
 
 
-def main():
-    """Runs it and says what is wrong."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--seconds", type=int, default=60)
-    asked = parser.parse_args()
-    try:
-        import harness  # pylint: disable=import-outside-toplevel
-    except ImportError as error:
-        print(f"skipped: {error}")
-        return SKIPPED
-    with harness.Workspace() as space:
-        faults = run(space, harness, asked.seconds)
-    print("\n".join(f"fault: {fault}" for fault in faults) or "good")
-    return 1 if faults else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    OPTIONS = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    OPTIONS.add_argument("--seconds", type=int, default=60)
+    sys.exit(stand.main(OPTIONS, run))
