@@ -3,12 +3,12 @@
 
     tests/shards/pgcat_form.py [--transactions N]
 
-Three shards, each a database of one primary and its streaming standby. Scripts of pgbench choose the
-shard by key and by number, and the role, then run several statements and transactions, among them some
-that fail if they are not where they should be. In every protocol of pgbench, with and without a cache
-of prepared statements: no transaction may fail and no client be aborted; in the end each row has to be
-in the shard of its key, none may be missing and none be there twice. Exit status: 0 good, 1 not, 77
-something needed is missing.
+Three shards, each a database of one primary and its streaming standby. Scripts of pgbench choose
+the shard by key and by number, and the role, then run several statements and transactions, among
+them some that fail if they are not where they should be. In every protocol of pgbench, with and
+without a cache of prepared statements: no transaction may fail and no client be aborted; in the end
+each row has to be in the shard of its key, none may be missing and none be there twice. Exit
+status: 0 good, 1 not, 77 something needed is missing.
 """
 
 import argparse
@@ -23,8 +23,8 @@ from stand import SHARDS
 CLIENTS = 10
 KEY_MAX = 2**62 - 1
 # Pool, what it has that the other has not, and the protocols it is used in. In PgCat's form nothing
-# is kept of prepared statements unless the file says so; a client that has one keeps its server then,
-# and cannot choose.
+# is kept of prepared statements unless the file says so; a client that has one keeps its server
+# then, and cannot choose.
 POOLS = {
     "plain": ("", ("simple", "extended")),
     "caching": ("prepared_statements_cache_size = 500", ("simple", "extended", "prepared")),
@@ -206,13 +206,13 @@ def judge_rows(servers, rows):
             if wrong != 0 or here == 0:
                 faults.append(f"{here} rows in shard {number}, {wrong} of them wrong")
         if found != rows:
-            faults.append(f"{found} rows of {rows}")
+            faults.append(f"{found} rows of {rows} at port {server.port}")
     return faults
 
 
 def replayed(primary, standby):
     """Whether the standby has everything."""
-    [(position,)] = primary.execute("select pg_current_wal_flush_lsn()")
+    [(position,)] = primary.execute("select pg_current_wal_insert_lsn()")
     return standby.execute(f"select pg_last_wal_replay_lsn() >= '{position}'") == [(True,)]
 
 
