@@ -1,4 +1,5 @@
-"""What the checks of predecessor.py share: how they are listed, and how they ask. Import stand first."""
+"""What the checks of predecessor.py share: how they are listed, and how they ask. Import stand
+first."""
 
 import contextlib
 import time
@@ -26,7 +27,7 @@ def check(title):
 def expect(actual, wanted, what=""):
     """Wrong unless they are the same."""
     if actual != wanted:
-        raise Wrong(f"{what}: {actual!r}, not {wanted!r}" if what else f"{actual!r}, not {wanted!r}")
+        raise Wrong(f"{what}{': ' if what else ''}{actual!r}, not {wanted!r}")
 
 
 def ask(connection, sql):

@@ -1,16 +1,16 @@
 #!/usr/bin/python3 -B
-"""What is no fault of a server bans none: a full pool, killed backends, timeouts, cancels, bad logins.
+"""What is no fault of a server bans none: killed backends, timeouts, cancels, refused logins.
 
     tests/shards/no_bans.py [--seconds N] [--clients N]
 
 Two servers, which are peers, with a pool_size of 2, under 200 clients that read, run into
 statement_timeout and are cancelled; each second one of their backends is ended by
-pg_terminate_backend. Beside them, at the same servers: a user whose statements pglynx times out, one
-with a wrong server password, one whose server role has no connection left, one whose role may have
-fewer than its pool, and a pool whose database does not exist. All the time nobody may be banned, and
-each client may get only the errors that are its own. In the end one server is stopped, to see that a
-ban is seen, and that whoever asks then is served by the other at once. Exit status: 0 good, 1 not, 77
-something needed is missing.
+pg_terminate_backend. Beside them, at the same servers: a user whose statements pglynx times out,
+one with a wrong server password, one whose server role has no connection left, one whose role may
+have fewer than its pool, and a pool whose database does not exist. All the time nobody may be
+banned, and each client may get only the errors that are its own. In the end one server is stopped,
+to see that a ban is seen, and that whoever asks then is served by the other at once. Exit status: 0
+good, 1 not, 77 something needed is missing.
 """
 
 import argparse

@@ -3,9 +3,9 @@
 
     tests/shards/predecessor.py [--only TEXT]
 
-Two servers, which the file calls a primary and a replica, each with the three databases of the shards,
-and servers that are none: they refuse, hang up, or say nothing. The checks are in sql_checks.py and
-server_checks.py. Exit status: 0 good, 1 not, 77 something needed is missing.
+Two servers, which the file calls a primary and a replica, each with the three databases of the
+shards, and servers that are none: they refuse, hang up, or say nothing. The checks are in
+sql_checks.py and server_checks.py. Exit status: 0 good, 1 not, 77 something needed is missing.
 """
 
 import argparse
@@ -53,10 +53,15 @@ class Stranger:
 def pool(name, settings, shards, users=("app",), user_settings="pool_size = 2"):
     """A pool; shards: pairs of a database and entries of servers."""
     parts = [f"[pools.{name}]\n{settings}\n"]
-    parts += [f'[[pools.{name}.shards]]\ndatabase = "{database}"\nservers = [{", ".join(servers)}]\n'
-              for database, servers in shards]
-    parts += [f'[[pools.{name}.users]]\nusername = "{user}"\npassword = "{PASSWORD}"\n{user_settings}\n'
-              for user in users]
+    parts += [f"""[[pools.{name}.shards]]
+database = "{database}"
+servers = [{", ".join(servers)}]
+""" for database, servers in shards]
+    parts += [f"""[[pools.{name}.users]]
+username = "{user}"
+password = "{PASSWORD}"
+{user_settings}
+""" for user in users]
     return "".join(parts)
 
 
@@ -154,5 +159,6 @@ def run(space, asked):
 
 if __name__ == "__main__":
     OPTIONS = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    OPTIONS.add_argument("--only", default="", metavar="TEXT", help="checks with this in their name")
+    OPTIONS.add_argument("--only", default="", metavar="TEXT",
+                         help="checks with this in their name")
     sys.exit(stand.main(OPTIONS, run))

@@ -3,13 +3,14 @@
 
     tests/shards/survivor.py [--seconds N] [--statement-ms N]
 
-pgbench reads with ten clients for each connection that a replica may have, first through a pool of the
-third replica alone, then through one of all three, two of which are ended by SIGKILL after a while. The
-third has to go on at the rate that it had alone (SHARE_MIN of it; medians of windows of a second, N of
-them), without a ban, and with no more connections than its pool_size. A statement sleeps for a time, so
-that connections run short and not processors; with --statement-ms 0 processors do, and a machine that
-others use spoils the comparison. In the end statements take so long that not everybody can wait: those
-who cannot are told so in time. Exit status: 0 good, 1 not, 77 something needed is missing.
+pgbench reads with ten clients for each connection that a replica may have, first through a pool of
+the third replica alone, then through one of all three, two of which are ended by SIGKILL after a
+while. The third has to go on at the rate that it had alone (SHARE_MIN of it; medians of windows of
+a second, N of them), without a ban, and with no more connections than its pool_size. A statement
+sleeps for a time, so that connections run short and not processors; with --statement-ms 0
+processors do, and a machine that others use spoils the comparison. In the end statements take so
+long that not everybody can wait: those who cannot are told so in time. Exit status: 0 good, 1 not,
+77 something needed is missing.
 """
 
 import argparse
@@ -238,8 +239,9 @@ def run(space, asked):
         before, after, lines = kill_two(pooler, standbys, script, asked.seconds, connections.look)
         faults = wrong_ends(lines, standbys[:2])
         faults += judge_overrun(*overrun(pooler, connections.look))
-    print(f"the third alone {alone:.0f}/s, all three {before:.0f}/s, the third when the others were "
-          f"killed {after:.0f}/s ({after / alone:.2f}), at most {connections.most} connections")
+    print(f"the third alone {alone:.0f}/s, all three {before:.0f}/s, the third when the others "
+          f"were killed {after:.0f}/s ({after / alone:.2f}), "
+          f"at most {connections.most} connections")
     if after < SHARE_MIN * alone:
         faults.append(f"the survivor serves {after:.0f}/s, alone it served {alone:.0f}/s")
     if connections.most > POOL_SIZE:
