@@ -14,6 +14,12 @@ QUERY_WAIT_TIMEOUT = 1
 AT_ONCE = 0.8
 
 
+def waiting(stage, pool):
+    """How many clients wait for servers of it."""
+    return sum(int(row["cl_waiting"]) for row in stage.pooler.console("SHOW POOLS")
+               if row["database"].startswith(f"{pool}_shard_"))
+
+
 @check("a replica that refuses costs nobody a connect_timeout, and its reads go to the other")
 def refused_replica(stage):
     with stage.client("refused") as client:
@@ -148,8 +154,7 @@ def cancels(stage):
         wait_until(lambda: stage.backends(stage.replica, "query like '%pg_sleep(20)%' and "
                                                          "state = 'active'"), "the first to run")
         threads[1].start()
-        wait_until(lambda: any(int(row["cl_waiting"]) for row in stage.pooler.console("SHOW POOLS")
-                               if row["database"].startswith("narrow")), "the second to wait")
+        wait_until(lambda: waiting(stage, "narrow"), "the second to wait")
         second.cancel()
         threads[1].join(10)
         expect(answers, {"second": "57014"})
@@ -204,3 +209,23 @@ def idle_behind(stage):
         seconds, rows = seconds_of(ask, second, WHO)
         thread.join()
     expect((rows, seconds < AT_ONCE), ([("replica",)], True), f"{seconds:.1f} s")
+
+
+@check("who waits while a server is banned gets its idle connection when the ban is lifted")
+def unban_serves(stage):
+    with stage.client("narrow") as holder, stage.client("narrow") as client:
+        for role in ("replica", "any"):  # and the replica has an idle connection
+            ask(client, f"SET SERVER ROLE TO '{role}'")
+            ask(client, WHO)
+        ask(holder, "begin")
+        expect(ask(holder, WHO), [("primary",)])
+        stage.pooler.console(f"BAN 127.0.0.1:{stage.replica.port} 600")
+        answers = []
+        thread = threading.Thread(target=lambda: answers.append(ask(client, WHO)), daemon=True)
+        thread.start()
+        try:
+            wait_until(lambda: waiting(stage, "narrow"), "the client to wait")
+        finally:
+            stage.pooler.console(f"UNBAN 127.0.0.1:{stage.replica.port}")
+        thread.join()
+    expect(answers, [[("replica",)]])
