@@ -218,6 +218,8 @@ bool Cluster::Shard::NobodyWaits() const {
 bool Cluster::Shard::TakeFree(Pool& pool, PooledServer& server) {
   if (asked_ == 0 && NobodyWaits()) return false;
   Member& member = MemberOf(pool);
+  // It may have others that are free.
+  if (member.asked && !NobodyWaits()) cluster_.world_.loop.Post(advance_);
   SetAsked(member, false);
   Line* oldest = nullptr;
   for (const WantedRole wanted : kWanted) {
@@ -393,7 +395,17 @@ void Cluster::Shard::Advance(WantedRole wanted) {
     LineOf(wanted).FailAll(AllFailed(wanted));
     return;
   }
-  Prompt(wanted, Choose(wanted));
+  // Free connections of a host that was banned, or silent, until now.
+  Pick pick = Choose(wanted);
+  while (pick.outcome == Pick::Outcome::kHost) {
+    Waiter& oldest = *LineOf(wanted).oldest();
+    Lease lease = members_[pick.index].host.pool->TakeIdle(oldest.client_id());
+    if (!lease) break;
+    LineOf(wanted).TakeOldest().OnLease(std::move(lease));
+    if (LineOf(wanted).empty()) return;
+    pick = Choose(wanted);
+  }
+  Prompt(wanted, pick);
 }
 
 // Logins begin where the rotation says, and at the others if that is not enough: where a shared
