@@ -132,6 +132,7 @@ Pick Cluster::Shard::Choose(WantedRole wanted) {
     const bool is_primary = member.host.spec.role == Role::kPrimary;
     Pool& pool = *member.host.pool;
     candidate.banned = IsBanned(member, stands_in && is_primary ? WantedRole::kAny : wanted);
+    if (candidate.banned) continue;  // it is not asked either
     candidate.busy = pool.busy_count();
     candidate.available =
         (pool.HasIdle() || pool.CanConnect()) && !IsSilent(member, candidate.busy);

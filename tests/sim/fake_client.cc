@@ -168,6 +168,7 @@ void FakeClient::SendBatch(Batch batch, std::string_view bytes) {
   if (state_ == State::kEnded || leaving_) return;
   last_progress_ = world_.loop.Now();
   batch.alone = batches_.empty();
+  if (last_progress_ < excused_until_) Excuse();
   batch.sent_at = last_progress_;
   for (const Step& step : batch.steps) {
     route_.Asked(step.op);

@@ -12,7 +12,6 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -92,8 +91,9 @@ class FakeClient final : public net::ConnectListener, public net::StreamListener
   // Goes when this many more bytes have been sent; 0: now.
   void Vanish(Exit exit, size_t after_bytes);
 
-  // From now on it may be cut off and be told these at any time: its server has failed.
-  void Excuse(std::initializer_list<const char*> sqlstates);
+  // A server of its pool fails: it may be cut off or told so, if it has it or sends anything
+  // before this time.
+  void ExcuseUntil(TimePoint end);
   // Its statement begins to run there. `banned_since`: that server's ban; nullopt: it has none.
   // `new_hands`: the session had another client before.
   void OnPlaced(uint32_t statement, Place place, bool new_hands,
@@ -193,6 +193,7 @@ class FakeClient final : public net::ConnectListener, public net::StreamListener
   void OnCommand(Batch& batch, std::string_view tag);
   // The SQLSTATE that the oldest statement must fail with.
   [[nodiscard]] std::string_view AwaitedError(const Batch& batch) const;
+  void Excuse();
   // Where the statement that has just succeeded ran.
   void CheckPlace(const Batch& batch, const Op& op);
   void OnSimpleReply(Batch& batch, char type);
@@ -231,6 +232,7 @@ class FakeClient final : public net::ConnectListener, public net::StreamListener
   std::optional<size_t> vanish_after_;
   Exit exit_ = Exit::kClose;
   bool leaving_ = false;
+  TimePoint excused_until_{};
   bool reads_ = true;
   CopyEnd copy_end_ = CopyEnd::kDone;  // of the COPY IN under way
   std::optional<Op> held_copy_;

@@ -23,9 +23,14 @@ uint32_t NumberOf(std::string_view marker) {
 
 }  // namespace
 
-void FakeClient::Excuse(std::initializer_list<const char*> sqlstates) {
+void FakeClient::ExcuseUntil(TimePoint end) {
+  excused_until_ = end;
+  if (!idle() || model_.status() != 'I' || route_.kept()) Excuse();
+}
+
+void FakeClient::Excuse() {
   options_.may_be_cut_off = true;
-  for (const char* sqlstate : sqlstates) options_.tolerated.emplace(sqlstate);
+  options_.tolerated.insert({"08001", "08006", "57P01", "57P03"});
 }
 
 void FakeClient::OnPlaced(uint32_t statement, Place place, bool new_hands,

@@ -205,7 +205,8 @@ std::string RouteModel::Ran(const Op& op, std::optional<Place> place, bool needs
   transaction.needs = needed || needs;
   const bool begins = !transaction.place.has_value();
   // The comment of the first statement that reaches a server counts more than that of BEGIN.
-  if (begins && !op.hint.empty()) transaction.hint = HintOf(op);
+  const bool behind_begin = std::exchange(transaction.opened, op.kind == OpKind::kBegin && begins);
+  if ((begins || behind_begin) && !op.hint.empty()) transaction.hint = HintOf(op);
   if (!place.has_value()) return {};
   const std::optional<PoolMap::Where> where = map_->Find(place->server);
   if (!where.has_value()) return "it ran on a server of another pool";
@@ -218,7 +219,8 @@ std::string RouteModel::Ran(const Op& op, std::optional<Place> place, bool needs
   }
   if (kept_ || transaction.failed) return {};  // what failed may have chosen the server
   if (!begins) return needs && !needed ? CheckLaterNeed(where->shard) : std::string();
-  std::string wrong = CheckShard(where->shard, needs);
+  const bool with_next = op.kind == OpKind::kBegin && !needs;
+  std::string wrong = with_next ? std::string() : CheckShard(where->shard, needs);
   return wrong.empty() ? CheckRole(where->role) : wrong;
 }
 

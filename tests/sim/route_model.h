@@ -99,6 +99,7 @@ class RouteModel {
     std::optional<uint32_t> hint = {};
     bool needs = false;
     bool failed = false;
+    bool opened = false;  // by BEGIN, which may have travelled with what follows it
   };
   [[nodiscard]] bool IsSharded() const { return map_ != nullptr && map_->shards.size() > 1; }
   [[nodiscard]] std::optional<uint32_t> ShardOf(const Op& op) const;

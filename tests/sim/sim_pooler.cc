@@ -225,14 +225,17 @@ void SimPooler::CheckLines(const config::Pool& pool_config, const config::PoolUs
       all_idle = all_idle && pool.HasIdle() && row.sv_tested + row.sv_login == 0;
     }
     if (!all_idle) continue;
-    pool::Snapshot snapshot;
-    pools_.FillSnapshot(snapshot, false);
-    if (!snapshot.bans.empty()) continue;
-    world_.violations.Report("I4",
-                             fmt::format("all servers of {} are idle, and {} clients wait, the oldest for {} us", who,
-                          cluster->waiter_count(shard),
-                          (world_.loop.Now() - oldest).count()));
+    if (HasBans()) continue;
+    world_.violations.Report(
+        "I4", fmt::format("all servers of {} are idle, and {} clients wait, the oldest for {} us",
+                          who, cluster->waiter_count(shard), (world_.loop.Now() - oldest).count()));
   }
+}
+
+bool SimPooler::HasBans() const {
+  pool::Snapshot snapshot;
+  pools_.FillSnapshot(snapshot, false);
+  return !snapshot.bans.empty();
 }
 
 std::vector<const pool::Pool*> SimPooler::PoolsOf(const std::string& database,

@@ -71,6 +71,8 @@ class SimPooler final : public session::SessionHost {
   server::Pools& pools() { return pools_; }
   [[nodiscard]] const config::Config& config() const { return *config_; }
   [[nodiscard]] const BanWatch& ban_watch() const { return ban_watch_; }
+  // Some server is banned, as SHOW BANS has it.
+  [[nodiscard]] bool HasBans() const;
 
   // --- SessionHost ---
   pool::Pool& PoolFor(const session::UserEntry& user, std::string_view database) override;

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "sim/bot.h"
+#include "sim/host_faults.h"
 #include "sim/operator.h"
 #include "sim/random_limits.h"
 #include "sim/simulation.h"
@@ -20,8 +21,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr std::array<std::string_view, 6> kProfiles = {"none", "network", "servers",
-                                                       "all",  "limits",  "hard"};
+constexpr std::array<std::string_view, 7> kProfiles = {"none",   "network", "servers", "all",
+                                                       "limits", "hard",    "hosts"};
 // Nobody may be left without an answer for longer, where servers neither hang nor vanish: the
 // wait for a server and the longest statement fit in it many times.
 constexpr Duration kAnswerMax = seconds(90);
@@ -54,6 +55,7 @@ class Swarm {
     if (broken || options_.describe) Describe();
     sim_->loop().Unschedule(tick_);
     if (operator_ != nullptr) operator_->UndoAll();
+    if (host_faults_ != nullptr) host_faults_->UndoAll();
     if (strangers_ != nullptr) strangers_->LeaveAll();
     if (stops_ && !broken) StopPooler();
     for (const auto& bot : bots_) Count(bot->client());
@@ -71,6 +73,7 @@ class Swarm {
     limits_ = profile_ == "limits" || profile_ == "hard";
     network_faults_ = profile_ == "network" || profile_ == "all" || profile_ == "hard";
     server_faults_ = profile_ == "servers" || profile_ == "all" || profile_ == "hard";
+    hosts_ = profile_ == "hosts";
     stops_ = limits_ && setup_.Chance(0.3);
   }
 
@@ -101,7 +104,7 @@ class Swarm {
     config.pools.reserve(pools);
     for (uint64_t i = 0; i < pools; ++i) {
       config.pools.push_back(RandomPool(i, i % shared));
-      if (!setup_.Chance(0.3)) continue;
+      if (!setup_.Chance(hosts_ ? 0.9 : 0.4)) continue;
       const bool together = spread != nullptr && setup_.Chance(0.4);
       SpreadOverServers(setup_, config.pools.back(), servers, together ? spread : nullptr);
       spread = &config.pools.back();
@@ -125,13 +128,36 @@ class Swarm {
     const auto method = static_cast<PostgresUser::Method>(setup_.Below(3));
     config_ = config;
     for (const config::Pool& pool : config_.pools) {
-      maps_.push_back(MapOf(pool, servers, network_faults_ || server_faults_ || limits_));
+      maps_.push_back(MapOf(pool, servers, network_faults_ || server_faults_ || limits_ || hosts_));
     }
     sim_ = std::make_unique<Simulation>(options_.seed, std::move(config), servers, method);
+    AddHostFaults();
     if (!limits_) return;
     const bool trusts = config_.auth.method == config::AuthMethod::kTrust;
-    operator_ = std::make_unique<Operator>(*sim_, Some(0.3));
+    operator_ = std::make_unique<Operator>(*sim_, Some(0.3), AddressesToBan());
     strangers_ = std::make_unique<Strangers>(*sim_, databases_, trusts);
+  }
+
+  void AddHostFaults() {
+    using Kind = HostFaults::Kind;
+    if (!network_faults_ && !server_faults_ && !hosts_) return;
+    Kind kind = network_faults_ ? Kind::kNetwork : Kind::kServers;
+    if (network_faults_ && server_faults_) kind = Kind::kAll;
+    host_faults_ = std::make_unique<HostFaults>(*sim_, maps_, hosts_ ? Kind::kGentle : kind,
+                                                hosts_ ? 0.3 : Some(0.3));
+  }
+
+  [[nodiscard]] std::vector<net::Address> AddressesToBan() const {
+    std::vector<net::Address> addresses;
+    for (const config::Pool& pool : config_.pools) {
+      if (!HasSeveralServers(pool)) continue;
+      for (const config::Shard& shard : pool.shards) {
+        for (const config::ServerTarget& server : shard.servers) {
+          addresses.push_back({server.host, server.port});
+        }
+      }
+    }
+    return addresses;
   }
 
   config::Pool RandomPool(uint64_t index, uint64_t server) {
@@ -251,6 +277,7 @@ class Swarm {
     if (sim_->dice().Chance(0.02)) sim_->pooler().Tick();
     if (sim_->dice().Chance(reload_)) Reload();
     if (operator_ != nullptr) operator_->Tick();
+    if (host_faults_ != nullptr) host_faults_->Tick();
     if (strangers_ != nullptr) strangers_->Tick();
     tick_ = sim_->loop().Schedule(sim_->loop().Now() + kWorldTick, [this] { WorldTick(); });
   }
@@ -291,6 +318,12 @@ class Swarm {
       options.tolerated.emplace(kSimulatedFailure);
     }
     if (limits_) TolerateLimits(options);
+    // An operator may ban the last server.
+    if (limits_ && HasSeveralServers(config_.pools[which])) options.tolerated.insert("08001");
+    if (host_faults_ != nullptr && hosts_ && host_faults_->IsDoubtful()) {
+      options.may_be_cut_off = true;
+      options.tolerated.insert({"08001", "08006", "57P01", "57P03"});
+    }
     if (sim_->pooler().config().general.max_client_statements < 10) {
       options.tolerated.insert("53400");  // max_client_statements
     }
@@ -355,6 +388,7 @@ class Swarm {
   bool server_faults_ = false;
   bool limits_ = false;
   bool stops_ = false;
+  bool hosts_ = false;  // servers go one by one, and nobody else is to notice
   double restart_ = 0;
   double reload_ = 0;
   size_t clients_max_ = 0;
@@ -366,6 +400,7 @@ class Swarm {
   SwarmResult result_;
   std::unique_ptr<Simulation> sim_;
   std::unique_ptr<Operator> operator_;
+  std::unique_ptr<HostFaults> host_faults_;
   std::unique_ptr<Strangers> strangers_;
   std::vector<std::unique_ptr<Bot>> bots_;
   SimLoop::Ticket tick_;
