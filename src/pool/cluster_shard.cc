@@ -11,27 +11,11 @@ namespace pglynx::pool {
 namespace {
 
 using balancer::BanReason;
-using balancer::Candidate;
-using balancer::Pick;
 using balancer::Role;
 using balancer::WantedRole;
 
-constexpr std::array<WantedRole, balancer::kWantedRoles> kWanted = {
-    WantedRole::kAny, WantedRole::kPrimary, WantedRole::kReplica};
 // A server that says 57P03 is about to be ready or gone: so many logins in a row must say it.
 constexpr uint32_t kNotReadyMin = 2;
-
-std::string_view NameOf(WantedRole wanted) {
-  switch (wanted) {
-    case WantedRole::kAny:
-      return "any";
-    case WantedRole::kPrimary:
-      return "primary";
-    case WantedRole::kReplica:
-      return "replica";
-  }
-  return {};
-}
 
 std::vector<balancer::HostSpec> SpecsOf(const std::vector<Cluster::Host>& hosts) {
   std::vector<balancer::HostSpec> specs;
@@ -122,54 +106,6 @@ void Cluster::Shard::SetAsked(Member& member, bool asked) {
   asked_ += asked ? 1 : -1U;
 }
 
-Pick Cluster::Shard::Choose(WantedRole wanted) {
-  const bool stands_in = PrimaryStandsIn(wanted);
-  for (size_t i = 0; i < members_.size(); ++i) {
-    Member& member = members_[i];
-    Candidate& candidate = candidates_[i];
-    candidate.eligible = balancer::HasRole(member.host.spec.role, wanted) || stands_in;
-    if (!candidate.eligible) continue;
-    const bool is_primary = member.host.spec.role == Role::kPrimary;
-    Pool& pool = *member.host.pool;
-    candidate.banned = IsBanned(member, stands_in && is_primary ? WantedRole::kAny : wanted);
-    if (candidate.banned) continue;  // it is not asked either
-    candidate.busy = pool.busy_count();
-    candidate.available =
-        (pool.HasIdle() || pool.CanConnect()) && !IsSilent(member, candidate.busy);
-  }
-  return rotation_.Next(wanted, candidates_, cluster_.world_.random);
-}
-
-Pool::Outcome Cluster::Shard::Acquire(Waiter& waiter, WantedRole wanted,
-                                      std::optional<bool> primary_reads) {
-  StartProbes();
-  const bool allowed = cluster_.settings_.primary_reads_enabled;
-  if (wanted == WantedRole::kReplica && primary_reads.value_or(allowed) != allowed &&
-      AllReplicasBanned()) {
-    if (!*primary_reads) return AllFailed(wanted);
-    wanted = WantedRole::kPrimary;
-  }
-  Line& line = LineOf(wanted);
-  const Pick pick = Choose(wanted);
-  if (pick.outcome == Pick::Outcome::kNoHost) {
-    return Error{ErrorCode::kServerUnreachable,
-                 fmt::format("shard {} of pool {} has no server with the role {}", number_,
-                             members_.front().host.pool->Name(), NameOf(wanted))};
-  }
-  if (pick.outcome == Pick::Outcome::kHost && line.empty()) {
-    Member& member = members_[pick.index];
-    if (Lease lease = member.host.pool->TakeIdle(waiter.client_id())) {
-      if (member.host.pool->busy_count() == 1) member.owes_since = cluster_.world_.loop.Now();
-      return lease;
-    }
-  }
-  if (!MayServe(wanted) && !TryAll(wanted)) return AllFailed(wanted);
-  if (std::optional<Error> overload = line.Overload()) return *std::move(overload);
-  line.Join(waiter);
-  Prompt(wanted, pick);
-  return Pool::Queued{};
-}
-
 Lease Cluster::Shard::AcquireAgain(uint64_t server_id, uint64_t client_id) {
   for (const Member& member : members_) {
     if (Lease lease = member.host.pool->AcquireAgain(server_id, client_id)) return lease;
@@ -219,8 +155,6 @@ bool Cluster::Shard::NobodyWaits() const {
 bool Cluster::Shard::TakeFree(Pool& pool, PooledServer& server) {
   if (asked_ == 0 && NobodyWaits()) return false;
   Member& member = MemberOf(pool);
-  // It may have others that are free.
-  if (member.asked && !NobodyWaits()) cluster_.world_.loop.Post(advance_);
   SetAsked(member, false);
   Line* oldest = nullptr;
   for (const WantedRole wanted : kWanted) {
@@ -238,7 +172,9 @@ bool Cluster::Shard::TakeFree(Pool& pool, PooledServer& server) {
 uint32_t Cluster::Shard::LoginCount() const {
   uint32_t count = 0;
   for (const Member& member : members_) {
-    count += member.host.pool->login_count() - (member.probing ? 1 : 0);
+    const uint32_t unawaited = (member.probing ? 1U : 0U) + (member.warming ? 1U : 0U);
+    const uint32_t logins = member.host.pool->login_count();
+    count += logins - std::min(logins, unawaited);
   }
   return count;
 }
@@ -268,6 +204,7 @@ TimePoint Cluster::Shard::OldestWait(const Pool& pool) const {
 void Cluster::Shard::OnLogin(Pool& pool) {
   Member& member = MemberOf(pool);
   member.failure.reset();
+  member.warming = false;
   member.not_ready = 0;
   // It covered somebody who waits, perhaps for another role than this one's.
   if (!NobodyWaits()) cluster_.world_.loop.Post(advance_);
@@ -300,6 +237,7 @@ void Cluster::Shard::NoteFailure(Member& member, LoginFailure kind) {
   balancer::Banlist& bans = cluster_.world_.bans;
   const TimePoint now = cluster_.world_.loop.Now();
   const bool probed = std::exchange(member.probing, false);
+  member.warming = false;
   member.not_ready = kind == LoginFailure::kNotReady ? member.not_ready + 1 : 0;
   std::optional<BanReason> reason;
   if (kind == LoginFailure::kRefused) reason = BanReason::kConnectRefused;
@@ -371,105 +309,6 @@ bool Cluster::Shard::TryAll(WantedRole wanted) {
   return std::any_of(members_.begin(), members_.end(), [wanted](const Member& member) {
     return member.probing && balancer::HasRole(member.host.spec.role, wanted);
   });
-}
-
-void Cluster::Shard::OnBansChanged() {
-  if (NobodyWaits()) return;
-  StartProbes();
-  AdvanceAll();
-}
-
-void Cluster::Shard::OnSettings() {
-  for (RoleLine& line : lines_) line.line.ArmTimer();
-}
-
-void Cluster::Shard::AdvanceAll() {
-  for (const WantedRole wanted : kWanted) Advance(wanted);
-}
-
-void Cluster::Shard::Advance(WantedRole wanted) {
-  if (LineOf(wanted).empty()) return;
-  const bool probed = std::any_of(members_.begin(), members_.end(), [wanted](const Member& member) {
-    return member.probing && balancer::HasRole(member.host.spec.role, wanted);
-  });
-  if (!MayServe(wanted) && !probed) {
-    LineOf(wanted).FailAll(AllFailed(wanted));
-    return;
-  }
-  // Free connections of a host that was banned, or silent, until now.
-  Pick pick = Choose(wanted);
-  while (pick.outcome == Pick::Outcome::kHost) {
-    Waiter& oldest = *LineOf(wanted).oldest();
-    Lease lease = members_[pick.index].host.pool->TakeIdle(oldest.client_id());
-    if (!lease) break;
-    LineOf(wanted).TakeOldest().OnLease(std::move(lease));
-    if (LineOf(wanted).empty()) return;
-    pick = Choose(wanted);
-  }
-  Prompt(wanted, pick);
-}
-
-// Logins begin where the rotation says, and at the others if that is not enough: where a shared
-// limit is reached, or after a failure, a pool asks for its turn.
-void Cluster::Shard::Prompt(WantedRole wanted, const Pick& pick) {
-  if (pick.outcome == Pick::Outcome::kHost) members_[pick.index].host.pool->Prompt();
-  for (const Member& member : members_) {
-    if (Serves(member, wanted)) member.host.pool->Prompt();
-  }
-}
-
-Error Cluster::Shard::AllFailed(WantedRole wanted) const {
-  std::string causes;
-  ErrorCode code = ErrorCode::kServerUnreachable;
-  for (const Member& member : members_) {
-    const bool eligible = balancer::HasRole(member.host.spec.role, wanted);
-    if (!eligible && !cluster_.settings_.primary_reads_enabled) continue;
-    if (!causes.empty()) causes += "; ";
-    if (member.failure.has_value()) {
-      causes += member.failure->detail;
-      code = member.failure->code;
-    } else {
-      causes += fmt::format("server {}:{} is banned", member.host.spec.host, member.host.spec.port);
-    }
-  }
-  return {code, fmt::format("no server of shard {} can be had (role {}): {}", number_,
-                            NameOf(wanted), causes)};
-}
-
-// ----- lines -----
-
-LineLimits Cluster::Shard::RoleLine::Limits() const {
-  const PoolSettings& settings = shard_.members_.front().host.pool->settings();
-  const bool reserve = settings.reserve_pool_size > 0;
-  return {.query_wait_timeout = settings.query_wait_timeout,
-          .query_wait_notify = settings.query_wait_notify,
-          .look_again = reserve ? settings.reserve_pool_timeout : Duration::zero(),
-          .pool_size = settings.pool_size};
-}
-
-std::string Cluster::Shard::RoleLine::LineName() const {
-  return fmt::format("pool {} (shard {}, role {})", shard_.members_.front().host.pool->Name(),
-                     shard_.number_, NameOf(wanted_));
-}
-
-std::string Cluster::Shard::RoleLine::WhyNoServer() const {
-  std::string why;
-  for (const Member& member : shard_.members_) {
-    if (!balancer::HasRole(member.host.spec.role, wanted_)) continue;
-    const std::string own = member.host.pool->WhyNot();
-    if (own.empty()) continue;
-    why += why.empty() ? ": " : "; ";
-    why += own;
-  }
-  return why;
-}
-
-void Cluster::Shard::RoleLine::OnGaveUp(Duration waited) {
-  shard_.members_.front().host.pool->stats().wait_time += static_cast<uint64_t>(waited.count());
-}
-
-void Cluster::Shard::RoleLine::OnLineTimer() {
-  for (const Member& member : shard_.members_) member.host.pool->Prompt();
 }
 
 }  // namespace pglynx::pool

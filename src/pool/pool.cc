@@ -92,8 +92,12 @@ void Pool::StartCheck(PooledServer& server) {
   server.Check();
 }
 
-void Pool::GiveTo(Waiter& waiter, PooledServer& server) {
+void Pool::NoteWait(const Waiter& waiter) {
   stats_.wait_time += static_cast<uint64_t>((world_.loop.Now() - waiter.waiting_since).count());
+}
+
+void Pool::GiveTo(Waiter& waiter, PooledServer& server) {
+  NoteWait(waiter);
   waiter.OnLease(Give(server, waiter.client_id()));
 }
 
