@@ -67,9 +67,10 @@ Pool::Outcome Pool::Acquire(Waiter& waiter) {
 }
 
 Lease Pool::TakeIdle(uint64_t client_id) {
+  const TimePoint now = world_.loop.Now();
   while (PooledServer* server = idle_.front()) {
-    const bool expired = Expired(*server);
-    if (!expired && !MustCheck(*server)) return Give(*server, client_id);
+    const bool expired = Expired(*server, now);
+    if (!expired && server->check_due > now) return Give(*server, client_id);
     if (!expired) {
       StartCheck(*server);  // whoever waits gets it when it has answered
       return {};
@@ -77,10 +78,6 @@ Lease Pool::TakeIdle(uint64_t client_id) {
     server->Close();  // reports OnServerGone, which takes it off the list
   }
   return {};
-}
-
-bool Pool::MustCheck(const PooledServer& server) const {
-  return server.check_due <= world_.loop.Now();
 }
 
 void Pool::StartCheck(PooledServer& server) {
@@ -139,8 +136,12 @@ void Pool::CountClient(bool came) {
   if (came) ++stats_.client_login_count;
 }
 
+bool Pool::Expired(const PooledServer& server, TimePoint now) {
+  return server.close_needed || server.expires <= now || !server.AtMessageBoundary();
+}
+
 bool Pool::Expired(const PooledServer& server) const {
-  return server.close_needed || server.expires <= world_.loop.Now() || !server.AtMessageBoundary();
+  return Expired(server, world_.loop.Now());
 }
 
 Lease Pool::Give(PooledServer& server, uint64_t client_id) {
@@ -208,7 +209,7 @@ void Pool::OnServerReady(PooledServer& server) {
   answered_at_ = now;
   server.check_due = DeadlineAfter(now, settings_.healthcheck_delay);
   if (!checked) server.idle_since = now;  // should nobody take it
-  if (IsUnwanted(server)) {
+  if (IsUnwanted(server, now)) {
     CloseFree(server);
     return;
   }
@@ -235,8 +236,8 @@ void Pool::OnLoggedIn(PooledServer& server) {
   if (owner_ != nullptr) owner_->OnLogin(*this);
 }
 
-bool Pool::IsUnwanted(const PooledServer& server) {
-  if (stopping_ || paused_ || Expired(server)) return true;
+bool Pool::IsUnwanted(const PooledServer& server, TimePoint now) {
+  if (stopping_ || paused_ || Expired(server, now)) return true;
   const TimePoint oldest = OldestWait();
   const size_t reserve = oldest != kNever ? settings_.reserve_pool_size : 0;
   if (servers_.size() > settings_.pool_size + reserve) return true;
@@ -405,7 +406,7 @@ void Pool::ServeWaiters() {
     PooledServer& server = *idle_.front();
     if (Expired(server)) {
       server.Close();
-    } else if (MustCheck(server)) {
+    } else if (server.check_due <= world_.loop.Now()) {
       StartCheck(server);
     } else {
       GiveToOldest(server);

@@ -110,9 +110,9 @@ void Pool::OnMaintenance() {
                                DeadlineAfter(server->idle_since, settings_.idle_timeout) <= now;
     if (servers_.size() > settings_.pool_size || idle_too_long || server->close_needed) {
       server->Close();
-    } else if (Expired(*server)) {
+    } else if (Expired(*server, now)) {
       Retire(*server);
-    } else if (MustCheck(*server)) {
+    } else if (server->check_due <= now) {
       StartCheck(*server);
     }
   }

@@ -342,11 +342,11 @@ class Pool final : private LineOwner {
 
  private:
   // Too old, replaced by a reload, or in the middle of a message that nobody asked for.
+  [[nodiscard]] static bool Expired(const PooledServer& server, TimePoint now);
   [[nodiscard]] bool Expired(const PooledServer& server) const;
   // What OnServerReady closes instead of using it.
-  [[nodiscard]] bool IsUnwanted(const PooledServer& server);
+  [[nodiscard]] bool IsUnwanted(const PooledServer& server, TimePoint now);
   void MakeIdle(PooledServer& server);
-  [[nodiscard]] bool MustCheck(const PooledServer& server) const;
   void StartCheck(PooledServer& server);
   Lease Give(PooledServer& server, uint64_t client_id);
   [[nodiscard]] bool HoldsBack() const;
