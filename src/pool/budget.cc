@@ -93,6 +93,13 @@ bool Share::MustWait() {
   return false;
 }
 
+bool Share::HasRoom() {
+  Account* account = Full();
+  if (account == nullptr) return true;
+  if (account->closing == 0 && !account->idle.empty()) account->idle.front()->server->Close();
+  return false;
+}
+
 PlaceInLine Share::Place() {
   return {has_connection_, since_, number_, this};
 }

@@ -66,7 +66,11 @@ void Cluster::Shutdown(const Error& error) {
 }
 
 void Cluster::OnBansChanged() {
-  for (const std::unique_ptr<Shard>& shard : shards_) shard->Advance();
+  for (const std::unique_ptr<Shard>& shard : shards_) shard->OnBansChanged();
+}
+
+void Cluster::OnSettings() {
+  for (const std::unique_ptr<Shard>& shard : shards_) shard->OnSettings();
 }
 
 bool Cluster::IsHealthy(uint32_t shard) const {

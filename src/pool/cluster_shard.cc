@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "pglynx/core/check.h"
+#include "pglynx/core/sabotage.h"
 
 namespace pglynx::pool {
 namespace {
@@ -42,7 +43,11 @@ Cluster::Shard::Shard(Cluster& cluster, uint32_t number, std::vector<Host> hosts
 Cluster::Shard::~Shard() {
   std::vector<balancer::HostGroup>& groups = cluster_.world_.groups;
   groups.erase(std::find(groups.begin(), groups.end(), group_));
-  for (const Member& member : members_) member.host.pool->SetOwner(nullptr, nullptr);
+  for (const Member& member : members_) {
+    member.host.pool->SetOwner(nullptr, nullptr);
+    // Nobody will hear how that ends.
+    if (member.probing) cluster_.world_.bans.OnAbandon(member.host.id);
+  }
 }
 
 Cluster::Shard::Member& Cluster::Shard::MemberOf(const Pool& pool) {
@@ -60,6 +65,7 @@ const Cluster::Shard::Member& Cluster::Shard::MemberOf(const Pool& pool) const {
 bool Cluster::Shard::IsBanned(const Member& member, WantedRole wanted) const {
   if (cluster_.world_.bans.empty()) return false;
   if (member.host.spec.role == Role::kPrimary && wanted == WantedRole::kPrimary) return false;
+  if (Planted(Sabotage::kBanIgnored)) return false;
   return cluster_.world_.bans.IsBanned(member.host.id, cluster_.world_.loop.Now());
 }
 
@@ -200,8 +206,11 @@ void Cluster::Shard::OnLogin(Pool& pool) {
   member.failure.reset();
   member.warming = false;
   member.not_ready = 0;
+  // It covered somebody who waits, perhaps for another role than this one's.
+  if (!NobodyWaits()) cluster_.world_.loop.Post(advance_);
   if (!std::exchange(member.probing, false)) return;
   cluster_.world_.bans.OnSuccess(member.host.id);
+  cluster_.world_.loop.Post(cluster_.world_.bans_changed);
   cluster_.world_.log.Write(
       LogLevel::kInfo, "server answers again, its ban is over",
       {{"server", fmt::format("{}:{}", member.host.spec.host, member.host.spec.port)}});
@@ -212,7 +221,7 @@ void Cluster::Shard::OnLoginFailed(Pool& pool, LoginFailure kind, const Error& c
   member.failure = cause;
   SetAsked(member, false);
   NoteFailure(member, kind);
-  Advance();
+  AdvanceAll();
 }
 
 void Cluster::Shard::OnCheckFailed(Pool& pool, LoginFailure kind, const Error& cause) {
@@ -221,7 +230,7 @@ void Cluster::Shard::OnCheckFailed(Pool& pool, LoginFailure kind, const Error& c
   if (kind != LoginFailure::kLate) return;  // one connection was closed
   member.failure = cause;
   Ban(member, BanReason::kHealthCheckLate);
-  Advance();
+  AdvanceAll();
 }
 
 void Cluster::Shard::NoteFailure(Member& member, LoginFailure kind) {
@@ -242,6 +251,7 @@ void Cluster::Shard::NoteFailure(Member& member, LoginFailure kind) {
   }
   if (probed) {
     bans.OnFailure(member.host.id, *reason, now);
+    cluster_.world_.loop.Post(cluster_.world_.bans_changed);
     return;
   }
   Ban(member, *reason);
@@ -254,6 +264,7 @@ void Cluster::Shard::Ban(Member& member, BanReason reason) {
       balancer::BanOutcome::kBanned) {
     return;
   }
+  cluster_.world_.loop.Post(cluster_.world_.bans_changed);
   cluster_.world_.log.Write(
       LogLevel::kWarn, "server banned",
       {{"server", fmt::format("{}:{}", member.host.spec.host, member.host.spec.port)},

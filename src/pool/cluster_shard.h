@@ -23,7 +23,9 @@ class Cluster::Shard final : public PoolOwner {
   void FailAll(const Error& error);
   void TakeWaiters(uint32_t number, std::vector<Waiting>& waiting);
   // Who waits may be served by others now, or by nobody.
-  void Advance();
+  void OnBansChanged();
+  // The limits that hold in the lines have changed.
+  void OnSettings();
   [[nodiscard]] size_t waiter_count() const;
   [[nodiscard]] bool IsHealthy() const;
   [[nodiscard]] TimePoint OldestWait() const;
@@ -102,7 +104,9 @@ class Cluster::Shard final : public PoolOwner {
   // Lifts what bans there are. True: somebody is being tried.
   bool TryAll(balancer::WantedRole wanted);
   void StartProbes();
+  void AdvanceAll();
   void Advance(balancer::WantedRole wanted);
+  void Prompt(balancer::WantedRole wanted, const balancer::Pick& pick);
   [[nodiscard]] bool PrimaryStandsIn(balancer::WantedRole wanted) const;
   [[nodiscard]] bool AllReplicasBanned() const;
   [[nodiscard]] uint32_t LoginCount() const;
@@ -119,6 +123,7 @@ class Cluster::Shard final : public PoolOwner {
   std::vector<balancer::Candidate> candidates_;
   std::array<RoleLine, balancer::kWantedRoles> lines_;
   Timer watch_ = MemberTimer<&Shard::OnWatch>(this);
+  Task advance_ = MemberTask<&Shard::AdvanceAll>(this);
 };
 
 }  // namespace pglynx::pool

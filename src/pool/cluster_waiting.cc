@@ -42,6 +42,7 @@ Pick Cluster::Shard::Choose(WantedRole wanted, Among among) {
     const bool is_primary = member.host.spec.role == Role::kPrimary;
     Pool& pool = *member.host.pool;
     candidate.banned = IsBanned(member, stands_in && is_primary ? WantedRole::kAny : wanted);
+    if (candidate.banned) continue;  // it is not asked either
     candidate.busy = pool.busy_count();
     candidate.available =
         (pool.HasIdle() || (among == Among::kFreeOrOpenable && pool.CanConnect())) &&
@@ -101,11 +102,7 @@ Pool::Outcome Cluster::Shard::Acquire(Waiter& waiter, WantedRole wanted,
   if (!MayServe(wanted) && !TryAll(wanted)) return AllFailed(wanted);
   if (std::optional<Error> overload = line.Overload()) return *std::move(overload);
   line.Join(waiter);
-  if (pick.outcome == Pick::Outcome::kHost) members_[pick.index].host.pool->Prompt();
-  // Where a shared limit is reached, a pool asks for its turn.
-  for (const Member& member : members_) {
-    if (Serves(member, wanted)) member.host.pool->Prompt();
-  }
+  Prompt(wanted, pick);
   if (!watch_.armed()) ArmWatch();
   return Pool::Queued{};
 }
@@ -123,7 +120,17 @@ void Cluster::Shard::ServeLine(WantedRole wanted) {
   }
 }
 
-void Cluster::Shard::Advance() {
+void Cluster::Shard::OnBansChanged() {
+  if (NobodyWaits()) return;
+  StartProbes();
+  AdvanceAll();
+}
+
+void Cluster::Shard::OnSettings() {
+  for (RoleLine& line : lines_) line.line.ArmTimer();
+}
+
+void Cluster::Shard::AdvanceAll() {
   for (const WantedRole wanted : kWanted) Advance(wanted);
 }
 
@@ -137,8 +144,16 @@ void Cluster::Shard::Advance(WantedRole wanted) {
     LineOf(wanted).FailAll(AllFailed(wanted));
     return;
   }
-  const Pick pick = Choose(wanted, Among::kFreeOrOpenable);
+  Prompt(wanted, Choose(wanted, Among::kFreeOrOpenable));
+}
+
+// Logins begin where the rotation says, and at the others if that is not enough: where a shared
+// limit is reached, or after a failure, a pool asks for its turn.
+void Cluster::Shard::Prompt(WantedRole wanted, const Pick& pick) {
   if (pick.outcome == Pick::Outcome::kHost) members_[pick.index].host.pool->Prompt();
+  for (const Member& member : members_) {
+    if (Serves(member, wanted)) member.host.pool->Prompt();
+  }
 }
 
 // Armed while somebody waits: for a ban that ends, and for hosts that do not answer.
@@ -154,7 +169,7 @@ void Cluster::Shard::ArmWatch() {
 void Cluster::Shard::OnWatch() {
   if (NobodyWaits()) return;
   StartProbes();
-  Advance();
+  AdvanceAll();
   for (const WantedRole wanted : kWanted) HastenLine(wanted);
   ArmWatch();
 }

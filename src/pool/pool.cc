@@ -340,7 +340,7 @@ bool Pool::Probe() {
   if (stopping_ || paused_) return false;
   // One that waits idle says nothing of the host; a new connection does.
   if (servers_.size() >= ServersMax() && !idle_.empty()) idle_.front()->Close();
-  if (servers_.size() >= ServersMax()) return false;
+  if (servers_.size() >= ServersMax() || !share_.HasRoom()) return false;
   LaunchOne(0);
   return true;
 }

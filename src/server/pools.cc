@@ -149,10 +149,10 @@ void Pools::MakeCluster(Entry& entry, const Configured& who) {
                        .id = HostOf({server.host, server.port})});
     }
   }
-  entry.cluster =
-      std::make_unique<pool::Cluster>(pool::Cluster::World{world_.backend.loop, world_.backend.log,
-                                                           bans_, groups_, world_.backend.random},
-                                      ClusterSettingsOf(who), std::move(shards));
+  entry.cluster = std::make_unique<pool::Cluster>(
+      pool::Cluster::World{world_.backend.loop, world_.backend.log, bans_, bans_changed_, groups_,
+                           world_.backend.random},
+      ClusterSettingsOf(who), std::move(shards));
 }
 
 void Pools::SetRules(Entry& entry, const config::Pool& pool) const {
@@ -227,6 +227,7 @@ void Pools::Update(Entry& entry, const Configured& who) {
       member.pool->Apply(SettingsOf(*config_, who.pool, who.user, who.database, place));
     }
   }
+  if (entry.cluster != nullptr) entry.cluster->OnSettings();
 }
 
 // ----- the console -----

@@ -148,10 +148,17 @@ Result<std::vector<pool::BanRow>> Pools::Ban(std::string_view host, std::optiona
     if (const auto ban = bans_.Find(id, now)) rows.push_back(RowOf(*ban));
     if (!length.has_value()) bans_.Unban(id, now);
   }
+  OnBansChanged();
+  return rows;
+}
+
+// Also when a ban has run out: nobody else tells those who wait.
+void Pools::OnBansChanged() {
   for (auto& [key, entry] : pools_) {
     if (entry.cluster != nullptr) entry.cluster->OnBansChanged();
   }
-  return rows;
+  Scheduler& loop = world_.backend.loop;
+  loop.Arm(ban_due_, bans_.NextExpiry(loop.Now()));
 }
 
 }  // namespace pglynx::server

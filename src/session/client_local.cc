@@ -150,6 +150,7 @@ bool ClientSession::EndedDeferred(const SimpleForm& form) {
 }
 
 void ClientSession::EndDeferred() {
+  if (pool_.cluster != nullptr) EndRoute();  // a comment's shard was for this transaction alone
   failed_before_end_ = deferred_->failed;
   deferred_.reset();
   transaction_open_ = false;

@@ -158,7 +158,8 @@ bool ClientSession::OnClientMessage(const FrameScanner::Item& item) {
     bool denied = false;
     if (!AcquireServer(item, &denied)) return denied;
   }
-  const bool may_choose = item.type == 'Q' || item.type == 'P' || local_statements_ != nullptr;
+  const bool may_choose = item.type == 'Q' || item.type == 'P' || local_statements_ != nullptr ||
+                          (pool_.cluster != nullptr && pool_.cluster->shard_count() > 1);
   if (had_server && may_choose && WaitsToChoose(item)) return false;
   const wire::ReplyTracker& tracker = lease_->tracker();
   const bool unsure = (tracker.unsure() && !tracker.skipping()) || tracker.CopyUndecided();

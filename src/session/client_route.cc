@@ -50,6 +50,10 @@ Error InsideTransaction(const Directive& directive) {
                   CommandOf(directive))};
 }
 
+bool MayBegin(char type) {
+  return std::string_view("QPBDECF").find(type) != std::string_view::npos;
+}
+
 class ClusterHealth final : public routing::ShardHealth {
  public:
   explicit ClusterHealth(const pool::Cluster& cluster) : cluster_(cluster) {}
@@ -148,15 +152,19 @@ bool ClientSession::RefusesShardOfBind(const FrameScanner::Item& item) {
   return true;
 }
 
+// Commands, and in a pool of several shards whatever may begin a transaction: behind the end of
+// the last one it may belong to another server.
 bool ClientSession::WaitsToChoose(const FrameScanner::Item& item) {
-  const bool chooses =
-      item.type == 'Q'
-          ? DirectiveOf(StatementOf(item), table_.scratch().text_settings.Of(wanted_).syntax)
-                .has_value()
-          : UsesLocalStatement(item);
-  if (!chooses || SessionMode()) return false;
   const wire::ReplyTracker& tracker = lease_->tracker();
-  if (tracker.unsynced()) return false;  // inside a batch: it is refused there
+  if (SessionMode() || tracker.unsynced()) return false;  // inside a batch: it is refused there
+  const bool taken_for_this = nothing_sent_ && tracker.empty();
+  const bool sharded = pool_.cluster != nullptr && pool_.cluster->shard_count() > 1;
+  const bool begins = sharded && !taken_for_this && MayBegin(item.type);
+  const sql::StringSyntax syntax = table_.scratch().text_settings.Of(wanted_).syntax;
+  const bool chooses =
+      begins || (item.type == 'Q' ? DirectiveOf(StatementOf(item), syntax).has_value()
+                                  : UsesLocalStatement(item));
+  if (!chooses) return false;
   const bool asks = watch_ != nullptr && (watch_->owes() || watch_->asking());
   if (!tracker.empty() || (asks && tracker.status() == 'I')) {
     PauseClient(kPausedPipeline);

@@ -51,8 +51,9 @@ struct Fixture : FakePool {
                        .spec = {.host = "h" + std::to_string(number), .port = 5432, .role = role},
                        .id = HostId{number}});
     }
-    cluster = std::make_unique<Cluster>(Cluster::World{loop, log, bans, groups, random}, settings,
-                                        std::vector<std::vector<Cluster::Host>>{hosts});
+    cluster =
+        std::make_unique<Cluster>(Cluster::World{loop, log, bans, bans_changed, groups, random},
+                                  settings, std::vector<std::vector<Cluster::Host>>{hosts});
   }
   ~Fixture() {
     for (FakeWaiter& client : clients) client.Release();
@@ -111,6 +112,8 @@ struct Fixture : FakePool {
 
   Banlist bans;
   std::vector<pglynx::balancer::HostGroup> groups;
+  void OnBansChanged() { cluster->OnBansChanged(); }
+  pglynx::Task bans_changed = pglynx::MemberTask<&Fixture::OnBansChanged>(this);
   SeededRandom random{1};
   std::deque<FakeLauncher> launchers;
   std::vector<std::unique_ptr<Pool>> pools;

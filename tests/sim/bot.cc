@@ -106,6 +106,8 @@ void Bot::AskForCopy() {
 void Bot::AskOnce() {
   if (client_.model().status() == 'E' && dice_.Chance(0.7)) {
     client_.Query({Rollback()});
+  } else if (dice_.Chance(habits_.route)) {
+    AskToRoute();
   } else if (dice_.Chance(0.01)) {
     client_.Query({});
   } else if (dice_.Chance(habits_.discard)) {
@@ -141,6 +143,7 @@ std::vector<Op> Bot::SomeOps(Protocol protocol) {
 
 Op Bot::SomeOp(Protocol protocol) {
   if (dice_.Chance(habits_.transaction)) return SomeTransactionStep();
+  if (dice_.Chance(habits_.needs)) return Notify(PickFrom(dice_, kChannels));
   if (dice_.Chance(habits_.settings)) return SomeSetting();
   if (dice_.Chance(habits_.session_state)) return SomeSessionState();
   if (dice_.Chance(habits_.hidden)) return SomeHidden();
@@ -174,7 +177,7 @@ Op Bot::SomeTransactionStep() {
 }
 
 Op Bot::Prepared() {
-  const std::string name(dice_.Chance(0.3) ? std::string_view() : PickFrom(dice_, kStatements));
+  const std::string name(dice_.Chance(habits_.named) ? PickFrom(dice_, kStatements) : "");
   Op op = EchoParameter().As(name);
   if (client_.model().HasStatement(name) && dice_.Chance(0.9)) op = op.Again();
   if (dice_.Chance(0.3)) op = op.Described();

@@ -2,10 +2,12 @@
 
 // What drives a client of the swarm: thinks for a while, asks for something that fits its
 // state, waits, and at last leaves or vanishes. All chances come from the simulation's dice. Split
-// over bot.cc (when it asks) and bot_state.cc (what of the session's state it asks for).
+// over bot.cc (when it asks), bot_state.cc (what of the session's state it asks for) and
+// bot_route.cc (where that is to run).
 // Owner: the swarm; outlives its client's use of it.
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "sim/dice.h"
@@ -30,6 +32,9 @@ struct BotHabits {
   double discard = 0.01;  // DISCARD ALL
   double slow = 0.02;     // stops to read for a while
   double error = 0.05;
+  double route = 0;    // chooses a shard or a role, or asks for them
+  double named = 0.7;  // a prepared statement has a name
+  double needs = 0;    // asks for what needs a shard
   uint32_t actions_max = 30;
   Duration think_max = std::chrono::milliseconds(20);
   Duration sleep_max = std::chrono::milliseconds(50);
@@ -65,6 +70,11 @@ class Bot {
   Op SomeHidden();
   Op SomeSqlName();
   void AskForCopy();
+  // --- bot_route.cc ---
+  void AskToRoute();
+  Op SomeCommand();
+  std::string SomeShard();
+  std::string SomeKey();
   // Gives it a named statement, and uses it again if it is prepared already.
   Op Prepared();
 
@@ -75,6 +85,7 @@ class Bot {
   const bool hides_;
   uint32_t actions_left_;
   uint64_t done_before_ = 0;
+  uint32_t commands_ = 0;  // sent by the extended protocol
   SimLoop::Ticket tick_;
 };
 

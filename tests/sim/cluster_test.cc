@@ -2,6 +2,7 @@
 // long as their own statement was not under way there.
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "pglynx/wire/message_writer.h"
 #include "sim/raw_client.h"
 #include "sim/simulation.h"
+#include "sim/topology.h"
 #include "support/catch.h"
 
 namespace pglynx::sim {
@@ -175,7 +177,7 @@ std::string Extended(std::string_view sql, std::string_view value) {
   return messages;
 }
 
-Simulation WithShards() {
+Simulation WithShards(const std::function<void(config::Pool&)>& change = [](config::Pool&) {}) {
   config::Config config = MakeConfig(OnePool{.pool_size = 2});
   config::Pool& pool = config.pools[0];
   for (size_t i = 1; i < 3; ++i) {
@@ -184,6 +186,7 @@ Simulation WithShards() {
     shard.servers[0].port = ServerAddress(i).port;
     pool.shards.push_back(shard);
   }
+  change(pool);
   return Simulation(1, std::move(config), 3, PostgresUser::Method::kTrust);
 }
 
@@ -266,6 +269,52 @@ TEST_CASE("a command in a pipeline counts for what follows it") {
            Query("SELECT 'anna'"));
   sim.RunFor(seconds(1));
   CHECK(anna.types() == "CZTDCZCZTDCZ");
+  CHECK(sim.server(1).logins() == first + 1);
+  CHECK(sim.server(2).logins() == second + 1);
+  anna.Close();
+  RequireClean(sim);
+}
+
+TEST_CASE("a transaction that has begun with nothing that needs a shard keeps to default_shard") {
+  PoolMap map;
+  Simulation sim = WithShards([&map](config::Pool& pool) {
+    pool.default_shard = {.kind = config::DefaultShard::Kind::kFixed, .shard = 1};
+    map = MapOf(pool, 3, false);
+  });
+  for (int i = 0; i < 6; ++i) {  // their home shards differ
+    FakeClient& client = sim.NewClient({.tolerated = {"22023"}, .map = &map});
+    for (const Op& op : {Begin(), Echo(), Notify("c"), Commit()}) {
+      client.Query({op});  // the client checks where they run
+      REQUIRE(sim.Settle());
+    }
+  }
+  RequireClean(sim);
+}
+
+TEST_CASE("the shard in the comment of a BEGIN is not that of the next transaction") {
+  Simulation sim = WithShards();
+  RawClient anna(sim);
+  anna.LogIn();
+  anna.Say(Query("/* shard_id: 1 */ BEGIN") + Query("ROLLBACK") + Query("NOTIFY c"));
+  sim.RunFor(seconds(1));
+  CHECK(anna.last_sqlstate() == "22023");  // nothing is chosen
+  anna.Close();
+  RequireClean(sim);
+}
+
+TEST_CASE("each transaction of a pipeline goes to the shard that it names") {
+  Simulation sim = WithShards();
+  RawClient anna(sim);
+  anna.LogIn();
+  sim.RunFor(seconds(1));
+  anna.Forget();
+  const uint64_t first = sim.server(1).logins();
+  const uint64_t second = sim.server(2).logins();
+  anna.Say(Query("/* shard_id: 1 */ SELECT 'anna'") + Query("/* shard_id: 2 */ SELECT 'anna'") +
+           Query("SET SHARD TO 1") + Query("NOTIFY c") + Query("NOTIFY c"));
+  sim.RunFor(seconds(1));
+  CHECK(anna.types() == "TDCZTDCZCZCZEZ");
+  CHECK(anna.last_sqlstate() == "22023");  // the second NOTIFY has chosen none
   CHECK(sim.server(1).logins() == first + 1);
   CHECK(sim.server(2).logins() == second + 1);
   anna.Close();

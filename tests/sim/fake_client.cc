@@ -67,7 +67,10 @@ class FakeClient::Canceler final : public net::ConnectListener, public net::Stre
 };
 
 FakeClient::FakeClient(ClientWorld& world, ClientOptions options)
-    : world_(world), options_(std::move(options)), number_(world.next_client++) {
+    : world_(world),
+      options_(std::move(options)),
+      number_(world.next_client++),
+      route_(options_.map) {
   for (const auto* settings : {&options_.option_settings, &options_.settings}) {
     for (const wire::StartupParameter& setting : *settings) {
       model_.SetStartup(setting.name, setting.value);
@@ -164,6 +167,14 @@ void FakeClient::FunctionCall() {
 void FakeClient::SendBatch(Batch batch, std::string_view bytes) {
   if (state_ == State::kEnded || leaving_) return;
   last_progress_ = world_.loop.Now();
+  batch.alone = batches_.empty();
+  if (last_progress_ < excused_until_) Excuse();
+  batch.sent_at = last_progress_;
+  for (const Step& step : batch.steps) {
+    route_.Asked(step.op);
+    if (step.part == Part::kFunction) route_.MayBeKept();
+    batch.needs_shard = batch.needs_shard || RouteModel::NeedsShard(step.op);
+  }
   batches_.push_back(std::move(batch));
   if (state_ == State::kReady) {
     Send(bytes);

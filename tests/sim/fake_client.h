@@ -6,8 +6,8 @@
 // is reported as I1.
 //
 // Requests are sent at once, or as soon as it is logged in, so calling twice is pipelining.
-// Owner: the simulation. Split over fake_client.cc (requests), fake_client_login.cc and
-// fake_client_replies.cc.
+// Owner: the simulation. Split over fake_client.cc (requests), fake_client_login.cc,
+// fake_client_replies.cc and fake_client_place.cc (where it runs).
 
 #include <cstdint>
 #include <deque>
@@ -24,6 +24,7 @@
 #include "pglynx/handshake/server_error.h"
 #include "pglynx/wire/startup.h"
 #include "sim/client_model.h"
+#include "sim/route_model.h"
 #include "sim/sim_network.h"
 #include "sim/sim_stream.h"
 #include "sim/violations.h"
@@ -54,6 +55,8 @@ struct ClientOptions {
   std::set<std::string, std::less<>> tolerated = {};
   // The connection may end at any time, with or without a FATAL.
   bool may_be_cut_off = false;
+  // The servers of its pool; nullptr: nothing is asked about them.
+  const PoolMap* map = nullptr;
 };
 
 class FakeClient final : public net::ConnectListener, public net::StreamListener {
@@ -88,6 +91,14 @@ class FakeClient final : public net::ConnectListener, public net::StreamListener
   // Goes when this many more bytes have been sent; 0: now.
   void Vanish(Exit exit, size_t after_bytes);
 
+  // A server of its pool fails: it may be cut off or told so, if it has it or sends anything
+  // before this time.
+  void ExcuseUntil(TimePoint end);
+  // Its statement begins to run there. `banned_since`: that server's ban; nullopt: it has none.
+  // `new_hands`: the session had another client before.
+  void OnPlaced(uint32_t statement, Place place, bool new_hands,
+                std::optional<TimePoint> banned_since);
+
   // --- observers ---
   enum class State : uint8_t { kNew, kConnecting, kLogin, kReady, kEnded };
   [[nodiscard]] State state() const { return state_; }
@@ -99,6 +110,9 @@ class FakeClient final : public net::ConnectListener, public net::StreamListener
   [[nodiscard]] size_t outstanding() const { return batches_.size(); }
   [[nodiscard]] uint32_t number() const { return number_; }
   [[nodiscard]] const ClientModel& model() const { return model_; }
+  [[nodiscard]] const PoolMap* map() const { return options_.map; }
+  // It may keep its server between transactions.
+  [[nodiscard]] bool kept() const { return route_.kept(); }
   // SQLSTATE and text of the last error; empty: none yet.
   [[nodiscard]] const std::string& last_error() const { return last_error_; }
   [[nodiscard]] const std::string& last_error_text() const { return last_error_text_; }
@@ -142,6 +156,9 @@ class FakeClient final : public net::ConnectListener, public net::StreamListener
     std::deque<Step> steps;
     bool extended = false;
     bool begun = false;
+    bool alone = false;  // nothing else was under way when it was sent
+    TimePoint sent_at{};
+    bool needs_shard = false;            // one of its statements
     bool is_empty = false;               // a Query without a statement
     bool is_many = false;                // a Query with several
     std::vector<std::string> rows = {};  // of the step under way
@@ -171,6 +188,14 @@ class FakeClient final : public net::ConnectListener, public net::StreamListener
   void OnReply(char type, std::string_view body);
   void OnStatementReply(Batch& batch, char type, std::string_view body);
   void OnComplete(Batch& batch, std::string_view tag);
+  bool IsAwaited(const Batch& batch, std::string_view sqlstate);
+  // --- fake_client_place.cc ---
+  void OnCommand(Batch& batch, std::string_view tag);
+  // The SQLSTATE that the oldest statement must fail with.
+  [[nodiscard]] std::string_view AwaitedError(const Batch& batch) const;
+  void Excuse();
+  // Where the statement that has just succeeded ran.
+  void CheckPlace(const Batch& batch, const Op& op);
   void OnSimpleReply(Batch& batch, char type);
   void OnError(std::string_view body);
   bool IsTolerated(std::string_view sqlstate);
@@ -196,6 +221,8 @@ class FakeClient final : public net::ConnectListener, public net::StreamListener
   std::string unsent_;  // until the login is done
   std::deque<Batch> batches_;
   ClientModel model_;
+  RouteModel route_;
+  std::map<uint32_t, Place> places_;  // by statement, of those that have no answer yet
   std::map<std::string, std::string, std::less<>> reported_;
   uint32_t cancel_pid_ = 0;
   std::string cancel_secret_;
@@ -205,6 +232,7 @@ class FakeClient final : public net::ConnectListener, public net::StreamListener
   std::optional<size_t> vanish_after_;
   Exit exit_ = Exit::kClose;
   bool leaving_ = false;
+  TimePoint excused_until_{};
   bool reads_ = true;
   CopyEnd copy_end_ = CopyEnd::kDone;  // of the COPY IN under way
   std::optional<Op> held_copy_;

@@ -1,5 +1,7 @@
 // FakeClient: what comes back, checked against the model.
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "pglynx/core/bytes.h"
@@ -94,6 +96,7 @@ void FakeClient::OnReply(char type, std::string_view body) {
   if (!batches_.empty() && batches_.front().is_empty && type == 'I') {
     batches_.front().is_empty = false;
     model_.DropUnnamed();
+    route_.RanNothing();
     return;
   }
   if (batches_.empty() || batches_.front().steps.empty()) {
@@ -137,8 +140,9 @@ void FakeClient::OnSimpleReply(Batch& batch, char type) {
   } else if (step.part == Part::kClose) {
     wanted = '3';
   }
-  const std::string_view error =
-      step.part == Part::kClose ? std::string_view() : model_.ExpectedError(op, stage);
+  const std::string_view error = step.part == Part::kClose || op.IsCommand()
+                                     ? std::string_view()
+                                     : model_.ExpectedError(op, stage);
   if (type != wanted || !error.empty()) {
     Complain(fmt::format("{} was answered with '{}', awaited was '{}' {}", op.marker, type, wanted,
                          error));
@@ -151,8 +155,7 @@ void FakeClient::OnSimpleReply(Batch& batch, char type) {
 void FakeClient::OnStatementReply(Batch& batch, char type, std::string_view body) {
   const Step& step = batch.steps.front();
   const Op& op = step.op;
-  const std::string_view error =
-      model_.ExpectedError(op, step.part == Part::kExecute ? Stage::kExecute : Stage::kStatement);
+  const std::string_view error = AwaitedError(batch);
   // A function fails when it is called, behind the description of its row.
   const bool describes = type == 'T' && op.kind == OpKind::kHiddenTemp && !batch.described &&
                          step.part == Part::kStatement;
@@ -201,6 +204,7 @@ void FakeClient::OnStatementReply(Batch& batch, char type, std::string_view body
 
 void FakeClient::OnComplete(Batch& batch, std::string_view tag) {
   const Op op = batch.steps.front().op;
+  if (op.IsCommand()) return OnCommand(batch, tag);
   if (op.kind == OpKind::kCopyIn && op.copy_end == CopyEnd::kFail) {
     Complain(fmt::format("{} ended well although CopyFail was sent", op.Sql()));
   }
@@ -222,6 +226,7 @@ void FakeClient::OnComplete(Batch& batch, std::string_view tag) {
     Complain(fmt::format("{} came with the warning '{}', awaited was '{}'", op.Sql(), batch.warning,
                          wanted_warning));
   }
+  CheckPlace(batch, op);
   model_.Apply(op);
   ++statements_done_;
   PopStep(batch);
@@ -266,6 +271,7 @@ void FakeClient::OnError(std::string_view body) {
     model_.DropUnnamed();
     if (!IsTolerated(error->sqlstate)) Complain("an empty Query failed with " + error->sqlstate);
     model_.Fail(false);
+    route_.Failed();
     return;
   }
   if (!batch.begun) {
@@ -274,44 +280,59 @@ void FakeClient::OnError(std::string_view body) {
     model_.BeginImplicit();
     if (batch.steps.front().part == Part::kStatement) model_.DropUnnamed();
   }
+  const bool of_command = batch.steps.front().op.IsCommand();
+  const bool routed = route_.MayFail(batch.steps.front().op, model_.status(), error->sqlstate) ||
+                      (!batch.extended && batch.is_many &&
+                       std::any_of(batch.steps.begin(), batch.steps.end(), [&](const Step& step) {
+                         return route_.MayFail(step.op, model_.status(), error->sqlstate);
+                       }));
+  const bool awaited = IsAwaited(batch, error->sqlstate) || routed;
+  if (!awaited && !IsTolerated(error->sqlstate)) {
+    Complain(fmt::format("{} failed with {} {}", batch.steps.front().op.Sql(), error->sqlstate,
+                         error->message));
+  }
+  batch.steps.clear();
+  if (!of_command || model_.status() != 'I') route_.Failed();
+  model_.Fail(awaited && !routed);
+}
+
+// The oldest statement's error is its own fault.
+bool FakeClient::IsAwaited(const Batch& batch, std::string_view sqlstate) {
   const Step& step = batch.steps.front();
+  if (step.op.IsCommand()) return false;
   bool awaited = false;
   const bool gave_up = step.op.copy_end == CopyEnd::kFail && batch.described &&
-                       step.op.kind == OpKind::kCopyIn && error->sqlstate == "57014";
+                       step.op.kind == OpKind::kCopyIn && sqlstate == "57014";
   switch (step.part) {
     case Part::kParse:
-      awaited = model_.ExpectedError(step.op, Stage::kParse) == error->sqlstate ||
-                (model_.MayBeRefusedUnread(step.op) && error->sqlstate == "25P02");
+      awaited = model_.ExpectedError(step.op, Stage::kParse) == sqlstate ||
+                (model_.MayBeRefusedUnread(step.op) && sqlstate == "25P02");
       model_.ParseFailed(step.op);
       break;
     case Part::kBind:
-      awaited = model_.ExpectedError(step.op, Stage::kBind) == error->sqlstate;
+      awaited = model_.ExpectedError(step.op, Stage::kBind) == sqlstate;
       // A statement that its server does not have yet is refused as a whole, before its values.
-      awaited = awaited || (model_.status() == 'E' && error->sqlstate == "25P02");
+      awaited = awaited || (model_.status() == 'E' && sqlstate == "25P02");
       break;
     case Part::kDescribe:
-      awaited = model_.ExpectedError(step.op, Stage::kDescribe) == error->sqlstate;
+      awaited = model_.ExpectedError(step.op, Stage::kDescribe) == sqlstate;
       break;
     case Part::kExecute:
-      awaited = model_.ExpectedError(step.op, Stage::kExecute) == error->sqlstate || gave_up;
+      awaited = model_.ExpectedError(step.op, Stage::kExecute) == sqlstate || gave_up;
       break;
     case Part::kClose:
       break;
     case Part::kStatement:
     case Part::kFunction:
-      awaited = model_.ExpectedError(step.op, Stage::kStatement) == error->sqlstate || gave_up;
+      awaited = model_.ExpectedError(step.op, Stage::kStatement) == sqlstate || gave_up;
       // The whole text is parsed before any of it runs.
       for (const Step& later : batch.steps) {
-        awaited = awaited || (later.op.kind == OpKind::kBadSyntax && error->sqlstate == "42601");
-        awaited = awaited || (model_.MayBeRefusedUnread(later.op) && error->sqlstate == "25P02");
+        awaited = awaited || (later.op.kind == OpKind::kBadSyntax && sqlstate == "42601");
+        awaited = awaited || (model_.MayBeRefusedUnread(later.op) && sqlstate == "25P02");
       }
       break;
   }
-  if (!awaited && !IsTolerated(error->sqlstate)) {
-    Complain(fmt::format("{} failed with {} {}", step.op.Sql(), error->sqlstate, error->message));
-  }
-  batch.steps.clear();
-  model_.Fail(awaited);
+  return awaited;
 }
 
 void FakeClient::OnReady(std::string_view body) {
@@ -329,6 +350,7 @@ void FakeClient::OnReady(std::string_view body) {
                          model_.status()));
   }
   CheckReported();
+  if (model_.status() == 'I') route_.OnIdle();
   batches_.pop_front();
   held_copy_.reset();  // it failed before its data were at an end
 }

@@ -82,6 +82,13 @@ size_t FakePostgres::dirty_session_count() const {
       by_pid_.begin(), by_pid_.end(), [](const auto& entry) { return entry.second->IsDirty(); }));
 }
 
+bool FakePostgres::HasTransactionOf(uint32_t client, uint64_t but_session) const {
+  return std::any_of(by_pid_.begin(), by_pid_.end(), [client, but_session](const auto& entry) {
+    const PostgresSession& session = *entry.second;
+    return session.id() != but_session && session.IsInTransactionOf(client);
+  });
+}
+
 const PostgresUser* FakePostgres::FindUser(std::string_view name) const {
   const auto found = users_.find(name);
   return found == users_.end() ? nullptr : &found->second;

@@ -65,6 +65,8 @@ class FakePostgres final : public net::AcceptListener {
     std::function<std::optional<std::string>(const Marker&, std::string_view)> expected = {};
     // Adds what that client has said and heard to the violations.
     std::function<void(const Marker&)> explain = {};
+    // This statement begins to run in that session, which had another client before.
+    std::function<void(const Marker&, uint64_t session, bool new_hands)> placed = {};
   };
   FakePostgres(const World& world, net::Address address);
   ~FakePostgres() override;
@@ -90,6 +92,8 @@ class FakePostgres final : public net::AcceptListener {
   // Sessions that hold anything of a client at this moment, for I8.
   [[nodiscard]] size_t dirty_session_count() const;
   [[nodiscard]] const net::Address& address() const { return address_; }
+  // A transaction of this client is open here, in another session than that.
+  [[nodiscard]] bool HasTransactionOf(uint32_t client, uint64_t but_session) const;
 
   void OnAccept(std::unique_ptr<net::Stream> stream) override;
 

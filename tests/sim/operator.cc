@@ -21,11 +21,13 @@ void Operator::Tick() {
 void Operator::UndoAll() {
   for (const auto& [at, undo] : undo_) undo();
   undo_.clear();
+  for (const net::Address& server : servers_) sim_.pooler().Ban(server, std::nullopt);
 }
 
 void Operator::Act() {
   SimPooler& pooler = sim_.pooler();
   const std::string database = SomeDatabase();
+  if (!servers_.empty() && sim_.dice().Chance(0.3)) return BanSome();
   switch (sim_.dice().Below(8)) {
     case 0:
       pooler.Steer(SteerWhat::kPause, database);
@@ -52,6 +54,15 @@ void Operator::Act() {
     default:
       pooler.KillSomeClient(sim_.dice().random().Next64());
       break;
+  }
+}
+
+void Operator::BanSome() {
+  const net::Address& server = servers_[sim_.dice().Below(servers_.size())];
+  if (sim_.dice().Chance(0.3)) {
+    sim_.pooler().Ban(server, std::nullopt);
+  } else {
+    sim_.pooler().Ban(server, std::chrono::seconds(sim_.dice().Between(1, 3)));
   }
 }
 

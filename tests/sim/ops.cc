@@ -46,8 +46,17 @@ Op Op::Closed() const {
   return op;
 }
 
+Op Op::Hinted(std::string_view comment) const {
+  Op op = *this;
+  op.hint = comment;
+  return op;
+}
+
 bool Op::ReturnsRows() const {
   switch (kind) {
+    case OpKind::kShowShard:
+    case OpKind::kShowServerRole:
+    case OpKind::kShowPrimaryReads:
     case OpKind::kEcho:
     case OpKind::kRows:
     case OpKind::kSleep:
@@ -81,6 +90,11 @@ std::string Op::Call(std::string_view call) const {
 }
 
 std::string Op::Sql() const {
+  return hint.empty() ? PlainSql() : fmt::format("/* {} */ {}", hint, PlainSql());
+}
+
+std::string Op::PlainSql() const {
+  if (IsCommand()) return Marked(CommandSql());
   switch (kind) {
     case OpKind::kEcho:
       return by_parameter ? "SELECT $1" : fmt::format("SELECT '{}'", marker);
@@ -195,6 +209,27 @@ std::string Op::StateSql() const {
       return Marked("DISCARD PLANS");
     case OpKind::kDiscardTemp:
       return Marked("DISCARD TEMP");
+    default:
+      return {};
+  }
+}
+
+std::string Op::CommandSql() const {
+  switch (kind) {
+    case OpKind::kSetShard:
+      return "SET SHARD TO " + value;
+    case OpKind::kSetShardingKey:
+      return fmt::format("SET SHARDING KEY TO '{}'", value);
+    case OpKind::kShowShard:
+      return "SHOW SHARD";
+    case OpKind::kSetServerRole:
+      return "SET SERVER ROLE TO " + value;
+    case OpKind::kShowServerRole:
+      return "SHOW SERVER ROLE";
+    case OpKind::kSetPrimaryReads:
+      return "SET PRIMARY READS TO " + value;
+    case OpKind::kShowPrimaryReads:
+      return "SHOW PRIMARY READS";
     default:
       return {};
   }
@@ -355,6 +390,27 @@ Op CopyOut(uint32_t rows) {
   Op op = Plain(OpKind::kCopyOut);
   op.rows = rows;
   return op;
+}
+Op SetShard(std::string_view shard) {
+  return Plain(OpKind::kSetShard, {}, shard);
+}
+Op SetShardingKey(std::string_view key) {
+  return Plain(OpKind::kSetShardingKey, {}, key);
+}
+Op ShowShard() {
+  return Plain(OpKind::kShowShard);
+}
+Op SetServerRole(std::string_view role) {
+  return Plain(OpKind::kSetServerRole, {}, role);
+}
+Op ShowServerRole() {
+  return Plain(OpKind::kShowServerRole);
+}
+Op SetPrimaryReads(std::string_view value) {
+  return Plain(OpKind::kSetPrimaryReads, {}, value);
+}
+Op ShowPrimaryReads() {
+  return Plain(OpKind::kShowPrimaryReads);
 }
 
 }  // namespace pglynx::sim

@@ -62,6 +62,14 @@ enum class OpKind : uint8_t {
   kDiscardTemp,
   kCopyIn,  // into the shared table
   kCopyOut,
+  // What the pooler answers itself; each alone in its Query or batch.
+  kSetShard,        // SET SHARD TO value
+  kSetShardingKey,  // SET SHARDING KEY TO value
+  kShowShard,
+  kSetServerRole,  // SET SERVER ROLE TO value
+  kShowServerRole,
+  kSetPrimaryReads,  // SET PRIMARY READS TO value
+  kShowPrimaryReads,
 };
 
 // How the data of COPY IN end.
@@ -89,6 +97,7 @@ struct Op {
   bool by_parameter = false;
   bool is_local = false;       // of kSetConfig
   bool has_parameter = false;  // of kPrepare and kExecute
+  std::string hint = {};       // "shard_id: 1", in a comment in front of it
   std::string marker = {};     // given when it is sent
 
   // The statement's name in the extended protocol.
@@ -97,6 +106,10 @@ struct Op {
   [[nodiscard]] Op Again() const;
   [[nodiscard]] Op Described() const;
   [[nodiscard]] Op Closed() const;
+
+  // Chooses a shard or a role, or asks for them.
+  [[nodiscard]] bool IsCommand() const { return kind >= OpKind::kSetShard; }
+  [[nodiscard]] Op Hinted(std::string_view comment) const;
 
   [[nodiscard]] bool ReturnsRows() const;
   // What a failed transaction still accepts.
@@ -112,6 +125,8 @@ struct Op {
   [[nodiscard]] std::string Call(std::string_view call) const;
   [[nodiscard]] std::string SettingSql() const;
   [[nodiscard]] std::string StateSql() const;
+  [[nodiscard]] std::string CommandSql() const;
+  [[nodiscard]] std::string PlainSql() const;
 };
 
 Op Echo();
@@ -161,5 +176,12 @@ Op DiscardPlans();
 Op DiscardTemp();
 Op CopyIn(uint32_t rows, CopyEnd end = CopyEnd::kDone);
 Op CopyOut(uint32_t rows);
+Op SetShard(std::string_view shard);
+Op SetShardingKey(std::string_view key);
+Op ShowShard();
+Op SetServerRole(std::string_view role);
+Op ShowServerRole();
+Op SetPrimaryReads(std::string_view value);
+Op ShowPrimaryReads();
 
 }  // namespace pglynx::sim

@@ -56,6 +56,8 @@ class PostgresSession final : public net::StreamListener, public Deletable {
   // Something of a client is here: a transaction, state, or a request under way.
   [[nodiscard]] bool IsDirty() const;
   [[nodiscard]] bool hangs() const { return hangs_; }
+  [[nodiscard]] uint64_t id() const { return id_; }
+  [[nodiscard]] bool IsInTransactionOf(uint32_t client) const;
   SessionState& state() { return state_; }
 
  private:
@@ -229,6 +231,7 @@ class PostgresSession final : public net::StreamListener, public Deletable {
   bool over_ = false;
   bool standby_ = false;          // the last in_hot_standby reported
   bool is_poolers_ = false;       // the statement under way is no client's
+  bool unmarked_ = false;         // nor is the transaction that it may have opened
   bool settings_failed_ = false;  // and one of those met a fault
   uint32_t last_client_ = 0;      // whose statement ran last
   uint64_t batch_ = 0;            // counts ReadyForQuery

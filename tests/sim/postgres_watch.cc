@@ -3,11 +3,22 @@
 #include "sim/postgres_session.h"
 
 namespace pglynx::sim {
+
+bool PostgresSession::IsInTransactionOf(uint32_t client) const {
+  const bool in_block = state_.transaction == TransactionState::kBlock ||
+                        state_.transaction == TransactionState::kFailed;
+  return in_block && last_client_ == client && !unmarked_;
+}
+
 void PostgresSession::NoteMarker(const Marker& marker) {
   is_poolers_ = marker.client == 0;
-  if (is_poolers_) return;
   const bool in_transaction = state_.transaction == TransactionState::kBlock ||
                               state_.transaction == TransactionState::kFailed;
+  if (is_poolers_) {
+    unmarked_ = unmarked_ || !in_transaction;
+    return;
+  }
+  unmarked_ = false;
   const bool shared = (in_transaction && last_client_ != 0 && last_client_ != marker.client) ||
                       (batch_client_ != 0 && batch_client_ != marker.client);
   if (shared) {
@@ -18,6 +29,9 @@ void PostgresSession::NoteMarker(const Marker& marker) {
   }
   if (last_client_ != 0 && last_client_ != marker.client) ReportLeftOver(marker);
   if (batch_client_ == 0) ReportSettings(marker);
+  if (server_.world().placed) {
+    server_.world().placed(marker, id_, last_client_ != marker.client);
+  }
   last_client_ = marker.client;
   batch_client_ = marker.client;
 }

@@ -58,8 +58,9 @@ class SimPendingConnect final : public net::PendingConnect {
   void Start() {
     Dice& dice = network_.dice_;
     const NetworkFaults& faults = network_.faults;
-    if (dice.Chance(faults.black_hole)) return;
-    const bool refused = dice.Chance(faults.refuse);
+    const Reach reach = network_.ReachOf(address_);
+    if (reach == Reach::kSilent || dice.Chance(faults.black_hole)) return;
+    const bool refused = reach == Reach::kRefuses || dice.Chance(faults.refuse);
     Duration delay = dice.Between(faults.latency_min, faults.latency_max) * 2;
     if (!address_.is_unix() && !IsNumeric(address_.host)) {
       delay += dice.Between(Duration::zero(), kResolveMax);
@@ -146,6 +147,27 @@ Link* SimNetwork::FindLink(uint64_t id) {
   return found == links_.end() ? nullptr : found->second.get();
 }
 
+void SimNetwork::SetReach(const net::Address& address, Reach reach) {
+  if (reach == Reach::kOpen) {
+    reach_.erase(address.ToString());
+  } else {
+    reach_[address.ToString()] = reach;
+  }
+}
+
+Reach SimNetwork::ReachOf(const net::Address& address) const {
+  if (reach_.empty()) return Reach::kOpen;
+  const auto found = reach_.find(address.ToString());
+  return found == reach_.end() ? Reach::kOpen : found->second;
+}
+
+void SimNetwork::Cut(const net::Address& address) {
+  for (const auto& [id, link] : links_) {
+    if (link->addresses[1] != address) continue;
+    for (const int side : {0, 1}) Freeze(*link, side);
+  }
+}
+
 size_t SimNetwork::UnsentBytes(const net::Address& address) const {
   size_t bytes = 0;
   for (const auto& [id, link] : links_) {
@@ -166,6 +188,14 @@ TimePoint SimNetwork::ArrivalTime(Link& link, int from) {
   return at;
 }
 
+void SimNetwork::Freeze(Link& link, int from) {
+  End(link, from).frozen = true;
+  for (const int side : {0, 1}) {
+    loop_.Schedule(loop_.Now() + faults.user_timeout,
+                   [this, id = link.id, side] { ArriveReset(id, side); });
+  }
+}
+
 // Moves what fits from `out` into the window.
 void SimNetwork::Send(Link& link, int from) {
   Endpoint& self = End(link, from);
@@ -178,13 +208,7 @@ void SimNetwork::Send(Link& link, int from) {
     SendReset(link, 1 - from);
     return;
   }
-  if (!self.frozen && dice_.Chance(faults.freeze)) {
-    self.frozen = true;
-    for (const int side : {0, 1}) {
-      loop_.Schedule(loop_.Now() + faults.user_timeout,
-                     [this, id = link.id, side] { ArriveReset(id, side); });
-    }
-  }
+  if (!self.frozen && dice_.Chance(faults.freeze)) Freeze(link, from);
   std::string bytes(self.out.view().substr(0, count));
   self.out.Consume(count);
   self.in_flight += count;

@@ -39,6 +39,13 @@ struct NetworkFaults {
   Duration user_timeout = std::chrono::seconds(10);
 };
 
+// How connects to one address end, whatever the chances above.
+enum class Reach : uint8_t {
+  kOpen,
+  kRefuses,
+  kSilent,  // no answer
+};
+
 struct Link;
 class SimStream;
 
@@ -66,6 +73,11 @@ class SimNetwork final : public net::Connector {
   // Accepts at this address until the result is destroyed. Precondition: nobody else does.
   std::unique_ptr<net::Listener> Listen(const net::Address& address, net::AcceptListener& listener);
 
+  void SetReach(const net::Address& address, Reach reach);
+  // What is sent over the connections to this address does not arrive; both ends learn it after
+  // `user_timeout`.
+  void Cut(const net::Address& address);
+
   // For links made from now on, and for the segments of all.
   NetworkFaults faults;
   // Where the pooler listens: everybody who connects there is not the pooler.
@@ -92,6 +104,8 @@ class SimNetwork final : public net::Connector {
   std::unique_ptr<net::Stream> Establish(const net::Address& address);
   void Accept(uint64_t link_id, const net::Address& address);
   Link* FindLink(uint64_t id);
+  [[nodiscard]] Reach ReachOf(const net::Address& address) const;
+  void Freeze(Link& link, int from);
 
   void Send(Link& link, int from);
   void Arrive(uint64_t link_id, int to, std::string bytes);
@@ -111,7 +125,8 @@ class SimNetwork final : public net::Connector {
   SimLoop& loop_;
   Dice dice_;
   std::map<std::string, net::AcceptListener*> listeners_;
-  BlockPool others_blocks_;  // what the fakes hold back is not the pooler's
+  std::map<std::string, Reach> reach_;  // of those that are not open
+  BlockPool others_blocks_;             // what the fakes hold back is not the pooler's
   std::map<uint64_t, std::unique_ptr<Link>> links_;
   std::vector<char> read_block_;
   std::deque<ReadEvent> last_reads_;

@@ -18,8 +18,10 @@ const Error kShutdownError = {ErrorCode::kAdminShutdown,
 SimPooler::SimPooler(const World& world, config::Config config)
     : world_(world),
       config_(std::make_unique<config::Config>(std::move(config))),
+      ban_watch_({world.loop, world.network, world.violations, pools_,
+                  [this]() -> const config::Config& { return *config_; }}),
       cancels_(world.loop, world.network),
-      backend_world_{world.loop, world.network, world.log, world.random, parameters_, cancels_},
+      backend_world_{world.loop, ban_watch_, world.log, world.random, parameters_, cancels_},
       pools_({backend_world_, ids_}, *config_),
       session_world_{.loop = world.loop,
                      .log = world.log,
@@ -51,6 +53,7 @@ void SimPooler::Reload(config::Config config) {
   const auto previous = std::exchange(config_, std::make_unique<config::Config>(std::move(config)));
   session_world_.config = config_.get();
   session_world_.users = session::UserDirectory(*config_, session_world_.users);
+  ban_watch_.OnReload();
   pools_.Apply(*config_, *sessions_);
 }
 
@@ -74,6 +77,15 @@ void SimPooler::Drain(bool on) {
     sessions_->RefuseLogins({ErrorCode::kCannotConnectNow, "pglynx is draining"});
   } else {
     sessions_->AllowLogins();
+  }
+}
+
+void SimPooler::Ban(const net::Address& server, std::optional<Duration> length) {
+  if (!pools_.Ban(server.host, server.port, length)) return;  // nobody could stand in
+  if (length.has_value()) {
+    ban_watch_.OnAdminBan(server, *length);
+  } else {
+    ban_watch_.OnUnban(server);
   }
 }
 
@@ -110,24 +122,32 @@ std::map<std::string, SimPooler::Counted> SimPooler::CountAll() {
   std::map<std::string, Counted> counted;
   counted["clients"] = {sessions_->client_count(), config_->general.max_client_conn};
   for (const config::Pool& pool_config : config_->pools) {
-    const config::ServerTarget& server = pool_config.shards[0].servers[0];
-    Counted& on_server = counted[fmt::format("connections to {}:{}", server.host, server.port)];
-    on_server.most = std::max<size_t>(on_server.most, server.max_connections);
-    Counted& of_database = counted["connections to database " + pool_config.name];
-    of_database.most = pool_config.max_db_connections;
     Counted& clients = counted["clients of database " + pool_config.name];
     clients.most = pool_config.max_client_conn;
     for (const config::PoolUser& user : pool_config.users) {
-      const pool::Pool& pool = this->pool(pool_config.name, user.username);
-      on_server.now += pool.server_count();
-      of_database.now += pool.server_count();
-      clients.now += pool.clients;
+      const std::vector<const pool::Pool*> pools = PoolsOf(pool_config.name, user);
+      clients.now += pools.front()->clients;
+      counted["clients of " + pools.front()->Name()] = {pools.front()->clients,
+                                                        user.max_client_conn};
       Counted& of_user = counted["connections of user " + user.username];
-      of_user.now += pool.server_count();
       of_user.most = config_->general.max_user_connections;
-      counted["clients of " + pool.Name()] = {pool.clients, user.max_client_conn};
-      counted["servers of " + pool.Name()] = {pool.server_count(),
-                                              size_t{user.pool_size} + user.reserve_pool_size};
+      size_t index = 0;
+      for (const config::Shard& shard : pool_config.shards) {
+        for (const config::ServerTarget& server : shard.servers) {
+          const pool::Pool& pool = *pools[index++];
+          const std::string address = fmt::format("{}:{}", server.host, server.port);
+          Counted& on_server = counted["connections to " + address];
+          on_server.most = std::max<size_t>(on_server.most, server.max_connections);
+          on_server.now += pool.server_count();
+          Counted& of_database =
+              counted[fmt::format("connections to database {} on {}", shard.database, address)];
+          of_database.most = pool_config.max_db_connections;
+          of_database.now += pool.server_count();
+          of_user.now += pool.server_count();
+          counted[fmt::format("servers of {} on {}", pool.Name(), address)] = {
+              pool.server_count(), size_t{user.pool_size} + user.reserve_pool_size};
+        }
+      }
     }
   }
   return counted;
@@ -151,35 +171,87 @@ void SimPooler::CheckLimits() {
 }
 
 void SimPooler::CheckWaits() {
-  Violations& violations = world_.violations;
   for (const config::Pool& pool_config : config_->pools) {
     for (const config::PoolUser& user : pool_config.users) {
-      const pool::Pool& pool = this->pool(pool_config.name, user.username);
-      pool::PoolRow row;
-      pool.FillRow(row);
-      if (row.maxwait_us > static_cast<uint64_t>(user.query_wait_timeout.count()) &&
-          user.query_wait_timeout != Duration::zero() && reloaded_at_ != world_.loop.Now()) {
-        violations.Report(
-            "I4", fmt::format("a client of pool {} waits for {} us", pool.Name(), row.maxwait_us));
-      }
-      if (row.sv_idle > 0 && row.cl_waiting > 0) {
-        violations.Report("I4", fmt::format("pool {} has {} idle servers and {} waiting clients",
-                                            pool.Name(), row.sv_idle, row.cl_waiting));
-      }
-      const uint64_t counted = uint64_t{row.sv_active} + row.sv_idle + row.sv_tested +
-                               row.sv_login + row.sv_being_canceled;
-      if (counted != pool.server_count()) {
-        violations.Report("I7", fmt::format("pool {} counts {} servers and has {}", pool.Name(),
-                                            counted, pool.server_count()));
-      }
+      for (const pool::Pool* pool : PoolsOf(pool_config.name, user)) CheckPool(*pool, user);
+      CheckLines(pool_config, user);
     }
   }
+}
+
+void SimPooler::CheckPool(const pool::Pool& pool, const config::PoolUser& user) {
+  pool::PoolRow row;
+  pool.FillRow(row);
+  CheckWait("pool " + pool.Name(), Duration(static_cast<int64_t>(row.maxwait_us)), user);
+  if (row.sv_idle > 0 && row.cl_waiting > 0) {
+    world_.violations.Report("I4", fmt::format("pool {} has {} idle servers and {} waiting clients",
+                                               pool.Name(), row.sv_idle, row.cl_waiting));
+  }
+  const uint64_t counted =
+      uint64_t{row.sv_active} + row.sv_idle + row.sv_tested + row.sv_login + row.sv_being_canceled;
+  if (counted != pool.server_count()) {
+    world_.violations.Report("I7", fmt::format("pool {} counts {} servers and has {}", pool.Name(),
+                                               counted, pool.server_count()));
+  }
+}
+
+void SimPooler::CheckWait(const std::string& who, Duration waited, const config::PoolUser& user) {
+  const Duration most = user.query_wait_timeout;
+  if (waited <= most || most == Duration::zero() || reloaded_at_ == world_.loop.Now()) return;
+  world_.violations.Report("I4",
+                           fmt::format("a client of {} waits for {} us", who, waited.count()));
+}
+
+// Whatever role they wait for: where every server has a free connection, nobody waits.
+void SimPooler::CheckLines(const config::Pool& pool_config, const config::PoolUser& user) {
+  const std::vector<const pool::Pool*> pools = PoolsOf(pool_config.name, user);
+  const pool::Cluster* cluster = pools.front()->cluster;
+  if (cluster == nullptr) return;
+  size_t index = 0;
+  for (uint32_t shard = 0; shard < pool_config.shards.size(); ++shard) {
+    const TimePoint oldest = cluster->OldestWait(shard);
+    const std::string who = fmt::format("shard {} of {}", shard, pool_config.name);
+    if (oldest == kNever) {
+      index += pool_config.shards[shard].servers.size();
+      continue;
+    }
+    CheckWait(who, world_.loop.Now() - oldest, user);
+    bool all_idle = true;
+    for (size_t left = pool_config.shards[shard].servers.size(); left > 0; --left) {
+      const pool::Pool& pool = *pools[index++];
+      pool::PoolRow row;
+      pool.FillRow(row);
+      // One that is asked whether it is there gets nobody until it has answered.
+      all_idle = all_idle && pool.HasIdle() && row.sv_tested + row.sv_login == 0;
+    }
+    if (!all_idle) continue;
+    if (HasBans()) continue;
+    world_.violations.Report(
+        "I4", fmt::format("all servers of {} are idle, and {} clients wait, the oldest for {} us",
+                          who, cluster->waiter_count(shard), (world_.loop.Now() - oldest).count()));
+  }
+}
+
+bool SimPooler::HasBans() const {
+  pool::Snapshot snapshot;
+  pools_.FillSnapshot(snapshot, false);
+  return !snapshot.bans.empty();
+}
+
+std::vector<const pool::Pool*> SimPooler::PoolsOf(const std::string& database,
+                                                  const config::PoolUser& user) const {
+  std::vector<const pool::Pool*> pools;
+  for (const pool::Pool* pool : pools_.Of(database)) {
+    if (pool->settings().user == user.username) pools.push_back(pool);
+  }
+  return pools;
 }
 
 void SimPooler::CheckInvariants() {
   pools_.CheckInvariants();
   CheckLimits();
   CheckWaits();
+  ban_watch_.Check();
   if (pools_.client_count() != sessions_->client_count()) {
     world_.violations.Report("I7", fmt::format("the pools count {} clients, the table has {}",
                                                pools_.client_count(), sessions_->client_count()));

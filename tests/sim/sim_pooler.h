@@ -7,8 +7,10 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "pglynx/admin/command.h"
 #include "pglynx/backend/cancel.h"
@@ -20,6 +22,7 @@
 #include "pglynx/server/pools.h"
 #include "pglynx/session/session_table.h"
 #include "pglynx/session/session_world.h"
+#include "sim/ban_watch.h"
 #include "sim/sim_loop.h"
 #include "sim/sim_network.h"
 #include "sim/violations.h"
@@ -49,6 +52,8 @@ class SimPooler final : public session::SessionHost {
   void KillSomeClient(uint64_t choice);
   // DRAIN and UNDRAIN.
   void Drain(bool on);
+  // BAN and, without a length, UNBAN.
+  void Ban(const net::Address& server, std::optional<Duration> length);
   // The end of shutdown_timeout.
   void EndNow();
   // What Worker does at its statistics tick.
@@ -65,6 +70,9 @@ class SimPooler final : public session::SessionHost {
   session::SessionTable& sessions() { return *sessions_; }
   server::Pools& pools() { return pools_; }
   [[nodiscard]] const config::Config& config() const { return *config_; }
+  [[nodiscard]] const BanWatch& ban_watch() const { return ban_watch_; }
+  // Some server is banned, as SHOW BANS has it.
+  [[nodiscard]] bool HasBans() const;
 
   // --- SessionHost ---
   pool::Pool& PoolFor(const session::UserEntry& user, std::string_view database) override;
@@ -76,6 +84,7 @@ class SimPooler final : public session::SessionHost {
   std::unique_ptr<config::Config> config_;
   pool::ParameterTable parameters_;
   pool::IdSource ids_;
+  BanWatch ban_watch_;
   backend::CancelSenders cancels_;
   backend::BackendWorld backend_world_;
   server::Pools pools_;
@@ -90,6 +99,13 @@ class SimPooler final : public session::SessionHost {
   [[nodiscard]] std::map<std::string, Counted> CountAll();
   void CheckLimits();
   void CheckWaits();
+  // Of one server, and of the lines in front of several.
+  void CheckPool(const pool::Pool& pool, const config::PoolUser& user);
+  void CheckWait(const std::string& who, Duration waited, const config::PoolUser& user);
+  void CheckLines(const config::Pool& pool_config, const config::PoolUser& user);
+  // In the order of the configuration.
+  [[nodiscard]] std::vector<const pool::Pool*> PoolsOf(const std::string& database,
+                                                       const config::PoolUser& user) const;
 
   // What there may be although a reload lowered the limit: what there was.
   std::map<std::string, size_t> surplus_;

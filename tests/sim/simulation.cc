@@ -79,6 +79,9 @@ Simulation::Simulation(uint64_t seed, config::Config config, size_t server_count
                             [this](const Marker& marker) {
                               const FakeClient* client = Find(marker.client);
                               if (client != nullptr) client->Explain();
+                            },
+                            [this, i](const Marker& marker, uint64_t session, bool new_hands) {
+                              Placed(marker, {i, session}, new_hands);
                             }},
         ServerAddress(i)));
     for (const config::Pool& pool : config.pools) {
@@ -99,7 +102,22 @@ std::optional<std::string> Simulation::Expected(const Marker& marker,
   return client != nullptr ? client->Expected(marker.number, parameter) : std::nullopt;
 }
 
-const FakeClient* Simulation::Find(uint32_t number) const {
+void Simulation::Placed(const Marker& marker, Place place, bool new_hands) {
+  FakeClient* client = Find(marker.client);
+  for (size_t i = 0; i < servers_.size(); ++i) {
+    const uint64_t but = i == place.server ? place.session : 0;
+    if (!servers_[i]->HasTransactionOf(marker.client, but)) continue;
+    violations_.Report("I2", fmt::format("statement {} of client {} runs on server {}, its "
+                                         "transaction is open on server {}",
+                                         marker.number, marker.client, place.server, i));
+    if (client != nullptr) client->Explain();
+  }
+  if (client == nullptr || client->ended()) return;
+  const net::Address& address = servers_[place.server]->address();
+  client->OnPlaced(marker.number, place, new_hands, pooler_->ban_watch().BannedSince(address));
+}
+
+FakeClient* Simulation::Find(uint32_t number) const {
   const auto found = std::find_if(clients_.begin(), clients_.end(), [number](const auto& client) {
     return client->number() == number;
   });

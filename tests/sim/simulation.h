@@ -96,9 +96,11 @@ class Simulation {
  private:
   [[nodiscard]] std::optional<std::string> Expected(const Marker& marker,
                                                     std::string_view parameter) const;
+  // No transaction spans two servers (I2), none begins on one that is banned (I6).
+  void Placed(const Marker& marker, Place place, bool new_hands);
 
   // nullptr: it is forgotten already.
-  [[nodiscard]] const FakeClient* Find(uint32_t number) const;
+  [[nodiscard]] FakeClient* Find(uint32_t number) const;
 
   SeededRandom random_;
   Dice dice_;

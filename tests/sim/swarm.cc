@@ -8,10 +8,12 @@
 #include <fmt/format.h>
 
 #include "sim/bot.h"
+#include "sim/host_faults.h"
 #include "sim/operator.h"
 #include "sim/random_limits.h"
 #include "sim/simulation.h"
 #include "sim/strangers.h"
+#include "sim/topology.h"
 
 namespace pglynx::sim {
 namespace {
@@ -19,8 +21,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr std::array<std::string_view, 6> kProfiles = {"none", "network", "servers",
-                                                       "all",  "limits",  "hard"};
+constexpr std::array<std::string_view, 7> kProfiles = {"none",   "network", "servers", "all",
+                                                       "limits", "hard",    "hosts"};
 // Nobody may be left without an answer for longer, where servers neither hang nor vanish: the
 // wait for a server and the longest statement fit in it many times.
 constexpr Duration kAnswerMax = seconds(90);
@@ -53,6 +55,7 @@ class Swarm {
     if (broken || options_.describe) Describe();
     sim_->loop().Unschedule(tick_);
     if (operator_ != nullptr) operator_->UndoAll();
+    if (host_faults_ != nullptr) host_faults_->UndoAll();
     if (strangers_ != nullptr) strangers_->LeaveAll();
     if (stops_ && !broken) StopPooler();
     for (const auto& bot : bots_) Count(bot->client());
@@ -70,6 +73,7 @@ class Swarm {
     limits_ = profile_ == "limits" || profile_ == "hard";
     network_faults_ = profile_ == "network" || profile_ == "all" || profile_ == "hard";
     server_faults_ = profile_ == "servers" || profile_ == "all" || profile_ == "hard";
+    hosts_ = profile_ == "hosts";
     stops_ = limits_ && setup_.Chance(0.3);
   }
 
@@ -94,8 +98,17 @@ class Swarm {
     config.auth.method =
         setup_.Chance(0.5) ? config::AuthMethod::kTrust : config::AuthMethod::kScramSha256;
     const uint64_t pools = setup_.Between(1, 3);
-    const uint64_t servers = setup_.Between(1, pools);
-    for (uint64_t i = 0; i < pools; ++i) config.pools.push_back(RandomPool(i, i % servers));
+    const uint64_t shared = setup_.Between(1, pools);
+    size_t servers = shared;
+    const config::Pool* spread = nullptr;
+    config.pools.reserve(pools);
+    for (uint64_t i = 0; i < pools; ++i) {
+      config.pools.push_back(RandomPool(i, i % shared));
+      if (!setup_.Chance(hosts_ ? 0.9 : 0.4)) continue;
+      const bool together = spread != nullptr && setup_.Chance(0.4);
+      SpreadOverServers(setup_, config.pools.back(), servers, together ? spread : nullptr);
+      spread = &config.pools.back();
+    }
     if (limits_) AddRandomLimits(setup_, config);
     result_.topology = fmt::format("profile {}, {} pools, {} servers", profile_, pools, servers);
     for (const config::Pool& pool : config.pools) {
@@ -106,6 +119,7 @@ class Swarm {
           pool.prepared_statements_cache_size, pool.max_pinned,
           static_cast<int>(pool.on_session_state), static_cast<int>(pool.on_hidden_state),
           pool.deferred_begin ? "deferred" : "at once");
+      result_.topology += Described(pool);
       databases_.push_back(pool.name);
     }
     clients_max_ = static_cast<size_t>(setup_.Between(5, 40));
@@ -113,11 +127,37 @@ class Swarm {
                                     config.general.max_client_conn);
     const auto method = static_cast<PostgresUser::Method>(setup_.Below(3));
     config_ = config;
+    for (const config::Pool& pool : config_.pools) {
+      maps_.push_back(MapOf(pool, servers, network_faults_ || server_faults_ || limits_ || hosts_));
+    }
     sim_ = std::make_unique<Simulation>(options_.seed, std::move(config), servers, method);
+    AddHostFaults();
     if (!limits_) return;
     const bool trusts = config_.auth.method == config::AuthMethod::kTrust;
-    operator_ = std::make_unique<Operator>(*sim_, Some(0.3));
+    operator_ = std::make_unique<Operator>(*sim_, Some(0.3), AddressesToBan());
     strangers_ = std::make_unique<Strangers>(*sim_, databases_, trusts);
+  }
+
+  void AddHostFaults() {
+    using Kind = HostFaults::Kind;
+    if (!network_faults_ && !server_faults_ && !hosts_) return;
+    Kind kind = network_faults_ ? Kind::kNetwork : Kind::kServers;
+    if (network_faults_ && server_faults_) kind = Kind::kAll;
+    host_faults_ = std::make_unique<HostFaults>(*sim_, maps_, hosts_ ? Kind::kGentle : kind,
+                                                hosts_ ? 0.3 : Some(0.3));
+  }
+
+  [[nodiscard]] std::vector<net::Address> AddressesToBan() const {
+    std::vector<net::Address> addresses;
+    for (const config::Pool& pool : config_.pools) {
+      if (!HasSeveralServers(pool)) continue;
+      for (const config::Shard& shard : pool.shards) {
+        for (const config::ServerTarget& server : shard.servers) {
+          addresses.push_back({server.host, server.port});
+        }
+      }
+    }
+    return addresses;
   }
 
   config::Pool RandomPool(uint64_t index, uint64_t server) {
@@ -207,8 +247,19 @@ class Swarm {
     habits_.discard = Some(0.05);
     habits_.slow = Some(0.1);
     reload_ = Some(0.05);
+    habits_.route = Some(0.05);
     habits_.think_max = milliseconds(setup_.Between(1, 50));
     habits_.sleep_max = milliseconds(setup_.Between(1, 200));
+    // Nothing keeps them at a server, so that all is known of where their statements run.
+    routing_habits_ = habits_;
+    routing_habits_.route = 0.1 + Some(0.4);
+    routing_habits_.needs = 0.1 + Some(0.4);
+    for (double* keeps : {&routing_habits_.session_state, &routing_habits_.hidden,
+                          &routing_habits_.sql_names, &routing_habits_.discard}) {
+      *keeps = 0;
+    }
+    if (setup_.Chance(0.7)) routing_habits_.named = 0;
+    routing_habits_.settings = setup_.Chance(0.7) ? 0 : Some(0.2);
   }
 
   // What happens to the world from time to time: clients come, servers restart.
@@ -226,6 +277,7 @@ class Swarm {
     if (sim_->dice().Chance(0.02)) sim_->pooler().Tick();
     if (sim_->dice().Chance(reload_)) Reload();
     if (operator_ != nullptr) operator_->Tick();
+    if (host_faults_ != nullptr) host_faults_->Tick();
     if (strangers_ != nullptr) strangers_->Tick();
     tick_ = sim_->loop().Schedule(sim_->loop().Now() + kWorldTick, [this] { WorldTick(); });
   }
@@ -254,7 +306,9 @@ class Swarm {
 
   void AddClient() {
     ClientOptions options;
-    options.database = databases_[sim_->dice().Below(databases_.size())];
+    const size_t which = sim_->dice().Below(databases_.size());
+    options.database = databases_[which];
+    options.map = &maps_[which];
     options.user = options.database;
     options.tolerated = {"53300"};  // query_wait_timeout and max_client_conn
     if (network_faults_ || server_faults_) {
@@ -264,6 +318,12 @@ class Swarm {
       options.tolerated.emplace(kSimulatedFailure);
     }
     if (limits_) TolerateLimits(options);
+    // An operator may ban the last server.
+    if (limits_ && HasSeveralServers(config_.pools[which])) options.tolerated.insert("08001");
+    if (host_faults_ != nullptr && hosts_ && host_faults_->IsDoubtful()) {
+      options.may_be_cut_off = true;
+      options.tolerated.insert({"08001", "08006", "57P01", "57P03"});
+    }
     if (sim_->pooler().config().general.max_client_statements < 10) {
       options.tolerated.insert("53400");  // max_client_statements
     }
@@ -283,7 +343,9 @@ class Swarm {
     }
     ++result_.clients;
     FakeClient& client = sim_->NewClient(std::move(options));
-    bots_.push_back(std::make_unique<Bot>(sim_->loop(), sim_->dice(), habits_, client, hides));
+    const bool routes = HasSeveralServers(config_.pools[which]) && sim_->dice().Chance(0.7);
+    bots_.push_back(std::make_unique<Bot>(sim_->loop(), sim_->dice(),
+                                          routes ? routing_habits_ : habits_, client, hides));
   }
 
   void TolerateLimits(ClientOptions& options) {
@@ -326,15 +388,19 @@ class Swarm {
   bool server_faults_ = false;
   bool limits_ = false;
   bool stops_ = false;
+  bool hosts_ = false;  // servers go one by one, and nobody else is to notice
   double restart_ = 0;
   double reload_ = 0;
   size_t clients_max_ = 0;
   std::vector<std::string> databases_;
-  config::Config config_;  // as it was at the beginning
+  config::Config config_;      // as it was at the beginning
+  std::vector<PoolMap> maps_;  // by pool
   BotHabits habits_;
+  BotHabits routing_habits_;
   SwarmResult result_;
   std::unique_ptr<Simulation> sim_;
   std::unique_ptr<Operator> operator_;
+  std::unique_ptr<HostFaults> host_faults_;
   std::unique_ptr<Strangers> strangers_;
   std::vector<std::unique_ptr<Bot>> bots_;
   SimLoop::Ticket tick_;

@@ -38,6 +38,7 @@ constexpr std::array kSabotages{
     NamedSabotage{"limit-off-by-one", Sabotage::kLimitOffByOne},
     NamedSabotage{"reply-swap", Sabotage::kReplySwap},
     NamedSabotage{"double-release", Sabotage::kDoubleRelease},
+    NamedSabotage{"ban-ignored", Sabotage::kBanIgnored},
 };
 
 // What the command line asks for.

@@ -18,6 +18,7 @@ enum class Sabotage : uint8_t {
   kReplySwap,           // a reply goes to another client
   kDoubleRelease,       // a server goes back to its pool twice
   kForgottenDenial,     // why a statement was refused is not kept: a broken pair
+  kBanIgnored,          // a banned server counts as healthy
 };
 
 #ifdef PGLYNX_DCHECK_ON

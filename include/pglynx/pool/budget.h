@@ -90,6 +90,9 @@ class Share {
   [[nodiscard]] std::unique_ptr<Slot> Take();
   // Whether another connection must wait: a limit is reached, or others are in line.
   [[nodiscard]] bool MustWait();
+  // For a connection that nobody waits for: true if there is a place for it. Else one that is idle
+  // is closed, so that there is one soon.
+  [[nodiscard]] bool HasRoom();
   // Joins the line of the account that MustWait found; where it stands already, nothing.
   void StandInLine();
   void LeaveLine();

@@ -68,6 +68,8 @@ class Cluster {
     Scheduler& loop;
     Log& log;
     balancer::Banlist& bans;
+    // Posted when a ban has begun or ended: whoever is told calls OnBansChanged of all clusters.
+    Task& bans_changed;
     // Of the shards of all clusters: how many hosts may be given up for being late.
     std::vector<balancer::HostGroup>& groups;
     Random& random;
@@ -94,8 +96,10 @@ class Cluster {
   static void AcquireAnew(Pool& home, const Waiting& client);
   // Fails every waiter.
   void Shutdown(const Error& error);
-  // Bans have changed (the console's BAN and UNBAN): who waits may be served now.
+  // Bans have changed, or one has run out: who waits may be served now.
   void OnBansChanged();
+  // The settings of its pools have changed: other limits hold for those who wait.
+  void OnSettings();
 
   // Some server of it is not banned.
   [[nodiscard]] bool IsHealthy(uint32_t shard) const;

@@ -133,6 +133,7 @@ class Pools {
   // At the end of the turn: servers that were closed in it go first.
   void Drop(Entry entry);
   void DropRetired(Entry& entry);
+  void OnBansChanged();
   void Update(Entry& entry, const Configured& who);
   [[nodiscard]] static bool ServersChanged(const backend::ServerTarget& now,
                                            const backend::ServerTarget& target);
@@ -141,6 +142,8 @@ class Pools {
   const config::Config* config_;
   pool::Budget budget_;
   balancer::Banlist bans_;
+  Task bans_changed_ = MemberTask<&Pools::OnBansChanged>(this);
+  Timer ban_due_ = MemberTimer<&Pools::OnBansChanged>(this);
   std::vector<balancer::HostGroup> groups_;
   std::map<std::pair<std::string, uint16_t>, balancer::HostId> hosts_;
   std::map<std::string, pool::DatabaseCount> databases_;  // by the pool's name in the file
