@@ -11,6 +11,7 @@ Needs valgrind, a PostgreSQL server with pgbench and python3-psycopg2.
 """
 
 import argparse
+import contextlib
 import os
 import re
 import signal
@@ -70,16 +71,27 @@ def costs(path, binary):
     return found
 
 
-def run(binary, mode, transactions, directory):
-    """One pooler's life; what it cost by function."""
-    output = f"{directory}/callgrind.{mode}.{transactions}"
+@contextlib.contextmanager
+def under_callgrind(binary, output, directory):
+    """What is started as pglynx meanwhile is this binary under callgrind, which writes that file when
+    it ends."""
     wrapper = f"{directory}/wrapper"
     with open(wrapper, "w", encoding="utf-8") as file:
         file.write("#!/bin/sh\nexec valgrind --quiet --tool=callgrind "
                    f"--callgrind-out-file={output} {binary} \"$@\"\n")
     os.chmod(wrapper, 0o755)
+    former = os.environ.get("PGLYNX_BINARY")
     os.environ["PGLYNX_BINARY"] = wrapper
-    with Workspace() as space:
+    yield
+    del os.environ["PGLYNX_BINARY"]
+    if former is not None:
+        os.environ["PGLYNX_BINARY"] = former
+
+
+def run(binary, mode, transactions, directory):
+    """One pooler's life; what it cost by function."""
+    output = f"{directory}/callgrind.{mode}.{transactions}"
+    with under_callgrind(binary, output, directory), Workspace() as space:
         postgres = space.postgres()
         postgres.execute(f"create role app login password '{PASSWORD}'")
         postgres.execute("create database app owner app")

@@ -37,7 +37,7 @@ class ServerConnection final : public pool::PooledServer,
 
   // --- PooledServer ---
   void SetUser(pool::ServerUser* user) override { user_ = user; }
-  void Send(std::span<const std::string_view> chunks) override { stream_->Write(chunks); }
+  bool Send(std::span<const std::string_view> chunks) override { return stream_->Write(chunks); }
   [[nodiscard]] size_t pending_bytes() const override { return stream_->pending_bytes(); }
   void PauseReading() override { stream_->Pause(); }
   void ResumeReading() override { stream_->Resume(); }

@@ -47,20 +47,24 @@ class UvStream::Handle final : public LingeringStream {
     UpdatePoll();
   }
 
-  void Write(std::span<const Chunk> chunks) {
-    if (descriptor_ < 0 || broken_) return;
+  bool Write(std::span<const Chunk> chunks) {
+    if (descriptor_ < 0 || broken_) return false;
+    bool first = true;
     while (!chunks.empty()) {
       const auto part = chunks.first(std::min(chunks.size(), kVectorMax));
       chunks = chunks.subspan(part.size());
       if (out_.empty()) {
         SendNow(part);
+        if (broken_) return !first;
       } else {
         for (const Chunk& chunk : part) out_.Append(chunk);
       }
+      first = false;
     }
     if (out_.size() > Stream::kHighWatermark) tell_drained_ = true;
     if (!out_.empty()) UpdatePoll();
     if (!ack_timer_.armed()) WatchAcks();
+    return true;
   }
 
   void Pause() {
@@ -336,8 +340,8 @@ void UvStream::SetListener(StreamListener& listener) {
   if (handle_ != nullptr) handle_->SetListener(&listener);
 }
 
-void UvStream::Write(std::span<const Chunk> chunks) {
-  if (handle_ != nullptr) handle_->Write(chunks);
+bool UvStream::Write(std::span<const Chunk> chunks) {
+  return handle_ != nullptr && handle_->Write(chunks);
 }
 
 size_t UvStream::pending_bytes() const {

@@ -23,7 +23,7 @@ class UvStream final : public Stream {
   ~UvStream() override;
 
   void SetListener(StreamListener& listener) override;
-  void Write(std::span<const Chunk> chunks) override;
+  bool Write(std::span<const Chunk> chunks) override;
   [[nodiscard]] size_t pending_bytes() const override;
   void Pause() override;
   void Resume() override;

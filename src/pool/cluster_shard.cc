@@ -51,9 +51,12 @@ Cluster::Shard::Shard(Cluster& cluster, uint32_t number, std::vector<Host> hosts
     host.pool->SetOwner(this, host.pool == home ? nullptr : home);
     members_.push_back({.host = std::move(host), .failure = {}});
   }
+  cluster_.world_.groups.push_back(group_);
 }
 
 Cluster::Shard::~Shard() {
+  std::vector<balancer::HostGroup>& groups = cluster_.world_.groups;
+  groups.erase(std::find(groups.begin(), groups.end(), group_));
   for (const Member& member : members_) member.host.pool->SetOwner(nullptr, nullptr);
 }
 
@@ -91,6 +94,19 @@ bool Cluster::Shard::Serves(const Member& member, WantedRole wanted) const {
   return PrimaryStandsIn(wanted) && !IsBanned(member, WantedRole::kAny);
 }
 
+bool Cluster::Shard::IsSilent(Member& member) {
+  Pool& pool = *member.host.pool;
+  const Duration most = cluster_.settings_.silence_max;
+  const TimePoint heard = std::max(member.owes_since, pool.answered_at());
+  if (most == Duration::zero() || pool.busy_count() == 0 ||
+      cluster_.world_.loop.Now() - heard < most) {
+    member.asked = false;
+    return false;
+  }
+  member.asked = member.asked || pool.Ask();
+  return member.asked;
+}
+
 Pick Cluster::Shard::Choose(WantedRole wanted) {
   const bool stands_in = PrimaryStandsIn(wanted);
   for (size_t i = 0; i < members_.size(); ++i) {
@@ -101,7 +117,7 @@ Pick Cluster::Shard::Choose(WantedRole wanted) {
     candidates_[i] = {
         .eligible = eligible,
         .banned = IsBanned(member, stands_in && is_primary ? WantedRole::kAny : wanted),
-        .available = pool.HasIdle() || pool.CanConnect(),
+        .available = (pool.HasIdle() || pool.CanConnect()) && !IsSilent(members_[i]),
         .busy = pool.busy_count()};
   }
   return rotation_.Next(wanted, candidates_, cluster_.world_.random);
@@ -124,7 +140,11 @@ Pool::Outcome Cluster::Shard::Acquire(Waiter& waiter, WantedRole wanted,
                              members_.front().host.pool->Name(), NameOf(wanted))};
   }
   if (pick.outcome == Pick::Outcome::kHost && line.empty()) {
-    if (Lease lease = members_[pick.index].host.pool->TakeIdle(waiter.client_id())) return lease;
+    Member& member = members_[pick.index];
+    if (Lease lease = member.host.pool->TakeIdle(waiter.client_id())) {
+      if (member.host.pool->busy_count() == 1) member.owes_since = cluster_.world_.loop.Now();
+      return lease;
+    }
   }
   if (!MayServe(wanted) && !TryAll(wanted)) return AllFailed(wanted);
   if (std::optional<Error> overload = line.Overload()) return *std::move(overload);
@@ -179,7 +199,8 @@ bool Cluster::Shard::IsHealthy() const {
 // ----- what the pools say -----
 
 bool Cluster::Shard::TakeFree(Pool& pool, PooledServer& server) {
-  const Member& member = MemberOf(pool);
+  Member& member = MemberOf(pool);
+  member.asked = false;
   Line* oldest = nullptr;
   for (const WantedRole wanted : kWanted) {
     Line& line = LineOf(wanted);
@@ -235,13 +256,15 @@ void Cluster::Shard::OnLogin(Pool& pool) {
 void Cluster::Shard::OnLoginFailed(Pool& pool, LoginFailure kind, const Error& cause) {
   Member& member = MemberOf(pool);
   member.failure = cause;
+  member.asked = false;
   NoteFailure(member, kind);
   Advance();
 }
 
 void Cluster::Shard::OnCheckFailed(Pool& pool, LoginFailure kind, const Error& cause) {
-  if (kind != LoginFailure::kLate) return;  // one connection was closed
   Member& member = MemberOf(pool);
+  member.asked = false;
+  if (kind != LoginFailure::kLate) return;  // one connection was closed
   member.failure = cause;
   Ban(member, BanReason::kHealthCheckLate);
   Advance();
@@ -272,7 +295,7 @@ void Cluster::Shard::NoteFailure(Member& member, LoginFailure kind) {
 void Cluster::Shard::Ban(Member& member, BanReason reason) {
   const balancer::BanTimes times = cluster_.settings_.ban_times;
   const TimePoint now = cluster_.world_.loop.Now();
-  if (cluster_.world_.bans.Ban(member.host.id, reason, now, times, {&group_, 1}) !=
+  if (cluster_.world_.bans.Ban(member.host.id, reason, now, times, cluster_.world_.groups) !=
       balancer::BanOutcome::kBanned) {
     return;
   }

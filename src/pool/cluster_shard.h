@@ -40,6 +40,8 @@ class Cluster::Shard final : public PoolOwner {
   struct Member {
     Host host;
     bool probing = false;          // a login under way decides whether its ban is over
+    bool asked = false;            // it was silent, and has not answered a health check yet
+    TimePoint owes_since{};        // when it was given the only statement under way
     uint32_t not_ready = 0;        // logins in a row that said so
     std::optional<Error> failure;  // of the last login, until one succeeds
   };
@@ -74,6 +76,8 @@ class Cluster::Shard final : public PoolOwner {
   // Whether this member serves clients that want the role: has it, or stands in for all others.
   [[nodiscard]] bool Serves(const Member& member, balancer::WantedRole wanted) const;
   balancer::Pick Choose(balancer::WantedRole wanted);
+  // It owes answers and has not given any for silence_max; it is asked whether it is there.
+  [[nodiscard]] bool IsSilent(Member& member);
   // Some member has a connection for the role, or will have.
   [[nodiscard]] bool MayServe(balancer::WantedRole wanted) const;
   // Lifts what bans there are. True: somebody is being tried.

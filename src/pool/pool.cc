@@ -200,6 +200,7 @@ void Pool::OnServerReady(PooledServer& server) {
   const bool checked = std::exchange(server.in_check, false);
   if (checked) --checks_;
   const TimePoint now = world_.loop.Now();
+  answered_at_ = now;
   server.check_due = DeadlineAfter(now, settings_.healthcheck_delay);
   if (!checked) server.idle_since = now;  // should nobody take it
   if (IsUnwanted(server)) {
@@ -336,6 +337,15 @@ bool Pool::Probe() {
   if (servers_.size() >= ServersMax()) return false;
   LaunchOne(0);
   return true;
+}
+
+bool Pool::Ask() {
+  if (stopping_ || paused_) return false;
+  if (PooledServer* server = idle_.front(); server != nullptr && !Expired(*server)) {
+    StartCheck(*server);
+    return true;
+  }
+  return CanConnect() && Probe();
 }
 
 void Pool::LaunchServers() {

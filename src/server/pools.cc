@@ -125,7 +125,9 @@ balancer::HostId Pools::HostOf(const net::Address& address) {
 pool::ClusterSettings Pools::ClusterSettingsOf(const config::Pool& pool) {
   return {.mode = pool.load_balancing_mode,
           .primary_reads_enabled = pool.primary_reads_enabled,
-          .ban_times = {.ban_time = pool.ban_time, .ban_time_max = pool.ban_time_max}};
+          .ban_times = {.ban_time = pool.ban_time, .ban_time_max = pool.ban_time_max},
+          .silence_max = pool.healthcheck_delay > Duration::zero() ? pool.healthcheck_timeout / 2
+                                                                   : Duration()};
 }
 
 void Pools::MakeCluster(Entry& entry, const Configured& who) {
@@ -145,9 +147,10 @@ void Pools::MakeCluster(Entry& entry, const Configured& who) {
                        .id = HostOf({server.host, server.port})});
     }
   }
-  entry.cluster = std::make_unique<pool::Cluster>(
-      pool::Cluster::World{world_.backend.loop, world_.backend.log, bans_, world_.backend.random},
-      ClusterSettingsOf(who.pool), std::move(shards));
+  entry.cluster =
+      std::make_unique<pool::Cluster>(pool::Cluster::World{world_.backend.loop, world_.backend.log,
+                                                           bans_, groups_, world_.backend.random},
+                                      ClusterSettingsOf(who.pool), std::move(shards));
 }
 
 void Pools::SetRules(Entry& entry, const config::Pool& pool) const {

@@ -159,10 +159,10 @@ void ClientSession::EndDeferred() {
 
 void ClientSession::SendDeferred() {
   if (deferred_ == nullptr) return;
-  const std::unique_ptr<DeferredBegin> begin = std::move(deferred_);
-  SendHiddenQuery(begin->text);
+  sent_begin_ = std::move(deferred_);
+  SendHiddenQuery(sent_begin_->text);
   batch_status_ = 'T';
-  if (!begin->failed) return;
+  if (!sent_begin_->failed) return;
   std::string& failing = table_.scratch().to_server.NewOwned();
   wire::AppendQuery(failing, kFailingSql);
   table_.scratch().to_server.AddOwned(failing);

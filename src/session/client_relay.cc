@@ -64,6 +64,8 @@ size_t ClientSession::ConsumeInput(std::string_view bytes) {
   batch.Clear();
   kept_begin_ = nullptr;
   std::string_view rest = bytes;
+  std::string_view unsent;  // the first message that a fresh server carries, and what follows
+  FrameScanner at_unsent = scanner_;
   while (!rest.empty() && state_ != State::kClosed && !terminate_seen_) {
     if (lease_ && lease_->tracker().outstanding() >= wire::ReplyTracker::kOutstandingMax) {
       PauseClient(kPausedPipeline);
@@ -96,11 +98,22 @@ size_t ClientSession::ConsumeInput(std::string_view bytes) {
       scanner_ = before;  // it is shown again when there is a server
       break;
     }
+    if (nothing_sent_ && lease_ && unsent.empty()) {
+      unsent = rest;
+      at_unsent = before;
+    }
     rest.remove_prefix(item.bytes.size());
   }
   if (state_ == State::kClosed) return bytes.size() - rest.size();
   if (rest.size() < bytes.size()) quiet_since_ = table_.world().loop.Now();
   FlushToServer();
+  if (unsent_due_) {
+    TakeBack();
+    if (!unsent.empty()) {
+      rest = unsent;
+      scanner_ = at_unsent;
+    }
+  }
   ForwardToClient();
   if (terminate_seen_ && state_ == State::kActive && !lease_->tracker().empty()) {
     // What was sent before Terminate is carried out, as Postgres does.
@@ -117,7 +130,15 @@ size_t ClientSession::ConsumeInput(std::string_view bytes) {
 void ClientSession::FlushToServer() {
   WriteBatch& batch = table_.scratch().to_server;
   if (lease_ && !batch.empty()) {
-    lease_->Send(batch.chunks());
+    const bool sent = lease_->Send(batch.chunks());
+    if (nothing_sent_) {
+      unsent_due_ = !sent && MayTakeBack();
+      if (!unsent_due_) {
+        nothing_sent_ = false;
+        sent_begin_.reset();
+      }
+      unsent_tries_ = sent ? 0 : static_cast<uint8_t>(unsent_tries_ + 1);
+    }
     if (lease_->pending_bytes() > net::Stream::kHighWatermark) PauseClient(kPausedServerFull);
   }
   batch.Clear();

@@ -96,13 +96,16 @@ pool::Pool::Outcome ClientSession::AcquireRouted(const FrameScanner::Item& item)
     }
   }
   const bool needs = item.type == 'F' || (!text.empty() && sql::NeedsShard(text, syntax));
-  const Result<routing::Route> route =
-      route_.Decide(needs, rules_, world.random, ClusterHealth(*pool_.cluster));
+  const ClusterHealth health(*pool_.cluster);
+  Result<routing::Route> route = route_.Decide(needs, rules_, world.random, health);
+  // Drivers prepare before they choose. That touches no row: any shard knows the types.
+  const bool runs = SessionMode() || (item.type != 'P' && item.type != 'D');
+  if (!route && needs && !runs) route = route_.Decide(false, rules_, world.random, health);
   if (!route) {
     route_.OnTransactionEnd(false, rules_);
     return route.error();
   }
-  shard_bound_ = needs;
+  shard_bound_ = needs && runs;
   if (SessionMode()) route_.SetFixed(route->shard);
   std::optional<bool> primary_reads;
   if (route->primary_reads == Directive::Reads::kOn) primary_reads = true;
@@ -186,7 +189,7 @@ std::optional<Error> ClientSession::RouteRefusal(const FrameScanner::Item& item,
                              CommandOf(*directive), reason),
                  "End the state that keeps it (UNLISTEN, DROP, pg_advisory_unlock, CLOSE)."};
   }
-  return item.type == 'Q' || item.type == 'P' ? ShardRefusal(text) : std::nullopt;
+  return item.type == 'Q' ? ShardRefusal(text) : std::nullopt;
 }
 
 void ClientSession::EndRoute() {

@@ -97,13 +97,18 @@ void ClientSession::OnData(std::span<char> bytes) {
     return;
   }
   const size_t used = ConsumeInput(fresh);
-  if (state_ != State::kClosed && Hold(fresh.substr(used)) && choice_due_) GiveBackToChoose();
+  if (state_ == State::kClosed || !Hold(fresh.substr(used))) return;
+  if (choice_due_) GiveBackToChoose();
+  if (unsent_due_) ConsumeHeldInput();
 }
 
 void ClientSession::ConsumeHeldInput() {
-  const size_t used = ConsumeInput(input_.view());
-  if (state_ == State::kClosed) return;
-  input_.Consume(used);
+  do {
+    unsent_due_ = false;
+    const size_t used = ConsumeInput(input_.view());
+    if (state_ == State::kClosed) return;
+    input_.Consume(used);
+  } while (unsent_due_);
   if (choice_due_) GiveBackToChoose();
 }
 
@@ -129,6 +134,7 @@ void ClientSession::Attach(pool::Lease lease) {
   SetState(State::kActive);
   lease_->SetUser(this);
   server_fatal_seen_ = false;
+  nothing_sent_ = true;
   swallow_bytes_ = 0;
   // Requests are numbered by their server.
   notes_.reset();

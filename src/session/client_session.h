@@ -32,11 +32,11 @@
 #include "pglynx/session/session_table.h"
 #include "pglynx/sql/directive.h"
 #include "pglynx/sql/judge.h"
-#include "pglynx/sql/resets.h"
 #include "pglynx/sql/simple_forms.h"
 #include "pglynx/wire/frame_scanner.h"
 #include "session/directive_replies.h"
 #include "session/local_statements.h"
+#include "session/pending_reset.h"
 #include "session/prepared_statements.h"
 #include "session/sql_names.h"
 #include "session/state_watch.h"
@@ -69,13 +69,11 @@ class ClientSession final : public net::StreamListener,
   void Start(std::string_view unread);
   // A cancel request for this client arrived; `done` when it has been dealt with.
   void OnCancelRequest(std::function<void()> done);
-  // Ends the session with this FATAL: at once if it is between transactions, else when it
-  // is.
+  // Ends the session with this FATAL as soon as it is between transactions.
   void EndWhenIdle(const Error& error);
   // Ends it now.
   void EndNow(const Error& error);
-  // The pool's settings have changed.
-  void OnSettings() { ArmDueTimer(); }
+  void OnSettings() { ArmDueTimer(); }  // the pool's have changed
 
   [[nodiscard]] uint64_t id() const { return id_; }
   [[nodiscard]] uint32_t cancel_pid() const { return cancel_pid_; }
@@ -119,15 +117,6 @@ class ClientSession final : public net::StreamListener,
     kPausedPipeline = 4,    // too many requests without a reply, or it depends on one
     kPausedMemory = 8,      // all clients together hold too much
     kPausedPin = 16,        // as many clients keep a server as may
-  };
-
-  // What RESET took back to the server's default, and is to be made good.
-  struct PendingReset {
-    uint32_t replies_left;  // ReadyForQuery up to and including its own
-    bool committed;         // a COMMIT was answered behind a part of it
-    bool failed;            // then an error took back what came after that
-    bool rolled_back;       // a ROLLBACK was answered behind it
-    sql::Resets resets;
   };
 
   // What becomes of a server's message.
@@ -205,6 +194,11 @@ class ClientSession final : public net::StreamListener,
   sql::StateEffects JudgeText(std::string_view text) const;
   void SendHiddenQuery(std::string_view sql);
 
+  // --- client_unsent.cc ---
+  // Nothing of this transaction has left, and its server is broken.
+  [[nodiscard]] bool MayTakeBack() const;
+  void TakeBack();
+
   // --- client_state.cc ---
   // Whether a statement runs now, or is only prepared.
   enum class Moment : uint8_t { kPrepared, kRuns };
@@ -276,7 +270,7 @@ class ClientSession final : public net::StreamListener,
   bool RefusesShardOfBind(const wire::FrameScanner::Item& item);
   // A command where a server is held: true if it has to wait until that has been given back.
   bool WaitsToChoose(const wire::FrameScanner::Item& item);
-  // A command inside of a transaction, or a statement that needs a shard where none is chosen.
+  // A command inside of a transaction, or a Query that needs a shard where none is chosen.
   std::optional<Error> RouteRefusal(const wire::FrameScanner::Item& item, std::string_view text);
   bool RefusesRoute(const wire::FrameScanner::Item& item, std::string_view text,
                     wire::Request denial);
@@ -393,6 +387,7 @@ class ClientSession final : public net::StreamListener,
   // --- server_relay.cc ---
   Fate OnServerMessage(char* bytes, const wire::FrameScanner::Item& item);
   void OnHiddenReply(wire::Request head, char type, std::string_view body, char status);
+  [[nodiscard]] bool IsDoneWithServer() const;
   Fate OnServerError(const wire::FrameScanner::Item& item);
   Fate OnDeniedError(const wire::FrameScanner::Item& item);
   // A Parse that was not sent is answered by the reply behind it: an error that it would have met
@@ -435,6 +430,7 @@ class ClientSession final : public net::StreamListener,
   std::unique_ptr<UnnamedStatement> unnamed_;  // nullptr: it never had one
   pool::ParameterRef defaults_;                // the servers' defaults as this client was told
   std::unique_ptr<DeferredBegin> deferred_;
+  std::unique_ptr<DeferredBegin> sent_begin_;          // it was, in what may not have left yet
   std::unique_ptr<RequestNotes> notes_;                // nullptr: none
   std::unique_ptr<std::string> error_;                 // of the server, as far as it has come
   std::unique_ptr<StateWatch> watch_;                  // nullptr: nothing was ever left behind
@@ -477,6 +473,9 @@ class ClientSession final : public net::StreamListener,
   char batch_status_ = 0;                  // the transaction's when the batch began; 0: not known
   State state_ = State::kIdle;
   uint8_t pauses_ = 0;          // PauseCause bits
+  uint8_t unsent_tries_ = 0;    // servers that broke before they were sent anything
+  bool nothing_sent_ = false;   // its server has been sent nothing since it was given
+  bool unsent_due_ = false;     // what was handled last is to be handled again
   bool server_paused_ = false;  // the client does not take more
   bool skip_to_sync_ = false;   // an extended message was denied without a server
   bool request_open_ = false;

@@ -54,7 +54,19 @@ bool IsCanceled(std::string_view body) {
 
 }  // namespace
 
+// The client has all its answers and nothing of it is left at the server.
+bool ClientSession::IsDoneWithServer() const {
+  const bool unasked = watch_ != nullptr && (watch_->owes() || watch_->asking());
+  return !SessionMode() && lease_->tracker().Idle() && scanner_.AtBoundary() &&
+         resets_ == nullptr && restored_ == nullptr && !unasked && PinReason().empty();
+}
+
 ClientSession::Fate ClientSession::OnServerError(const FrameScanner::Item& item) {
+  if (IsFatal(item.bytes) && IsDoneWithServer()) {
+    lease_->close_needed =
+        true;  // it goes, right behind its last answer: that is the pool's matter
+    return Fate::kSwallow;
+  }
   wire::ReplyTracker& tracker = lease_->tracker();
   if (notes_ != nullptr) notes_->set.reset();
   const bool denied_parse = !tracker.empty() && tracker.head() == Request::kDeniedParse;

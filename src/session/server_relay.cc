@@ -294,8 +294,8 @@ void ClientSession::OnReadyForQuery(char status) {
   if (status == 'I' && ready_owed_ == 0) transaction_effects_ = {};
   if (status != 'I' || !transaction_open_) return;
   transaction_open_ = false;
-  ++pool_.stats().xact_count;
-  pool_.stats().xact_time +=
+  ++lease_.pool().stats().xact_count;
+  lease_.pool().stats().xact_time +=
       static_cast<uint64_t>((table_.world().loop.Now() - transaction_at_).count());
 }
 
@@ -352,8 +352,8 @@ void ClientSession::AfterReplies() {
   }
   if (request_open_ && !tracker.unsynced()) {
     request_open_ = false;
-    ++pool_.stats().query_count;
-    pool_.stats().query_time +=
+    ++lease_.pool().stats().query_count;
+    lease_.pool().stats().query_time +=
         static_cast<uint64_t>((table_.world().loop.Now() - request_at_).count());
   }
   if ((pauses_ & kPausedPipeline) != 0) {

@@ -294,4 +294,16 @@ void ReplyTracker::StrikeOutToSync() {
   unsynced_ = true;  // the Sync that ends this batch is still owed by the client
 }
 
+ReplyTracker::Struck ReplyTracker::StrikeAll() {
+  struck_ = {};
+  const uint64_t first = answered_;
+  doubtful_ = true;
+  while (!empty()) {
+    if (queue_[first_] == Request::kSync) Advance();
+    StrikeOutToSync();
+  }
+  struck_.first = first;
+  return TakeStruck();
+}
+
 }  // namespace pglynx::wire

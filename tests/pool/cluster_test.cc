@@ -51,7 +51,7 @@ struct Fixture : FakePool {
                        .spec = {.host = "h" + std::to_string(number), .port = 5432, .role = role},
                        .id = HostId{number}});
     }
-    cluster = std::make_unique<Cluster>(Cluster::World{loop, log, bans, random}, settings,
+    cluster = std::make_unique<Cluster>(Cluster::World{loop, log, bans, groups, random}, settings,
                                         std::vector<std::vector<Cluster::Host>>{hosts});
   }
   ~Fixture() {
@@ -110,6 +110,7 @@ struct Fixture : FakePool {
   }
 
   Banlist bans;
+  std::vector<pglynx::balancer::HostGroup> groups;
   SeededRandom random{1};
   std::deque<FakeLauncher> launchers;
   std::vector<std::unique_ptr<Pool>> pools;
@@ -282,4 +283,110 @@ TEST_CASE("an idle connection is asked before its next use, and one that is late
   world.LogInAll();
   CHECK(client.has_lease());
   CHECK(world.HostOf(client) != 1);
+}
+
+namespace {
+
+// Three replicas, each with one statement under way and one idle connection; the time is then when
+// each has been silent for too long.
+struct SilentHosts : Fixture {
+  SilentHosts() : Fixture(PrimaryAndThree(), Patient()) {
+    for (int i = 0; i < 6; ++i) {
+      Ask();
+      LogInAll();
+    }
+    for (FakeWaiter& client : clients) client.Release();
+    clients.clear();
+    loop.EndTurn();
+    while (clients.size() < 3) {
+      if (FakeWaiter& client = Ask(); launchers[HostOf(client)].Count(ServerState::kActive) > 1) {
+        client.Release();
+        clients.pop_back();
+        loop.EndTurn();
+      }
+    }
+    loop.Pass(milliseconds(600));
+  }
+  static ClusterSettings Patient() {
+    ClusterSettings settings = Settings();
+    settings.silence_max = milliseconds(500);
+    return settings;
+  }
+  // How many connections are being asked, of each host.
+  std::vector<size_t> Asked() {
+    std::vector<size_t> asked;
+    for (const FakeLauncher& each : launchers) {
+      asked.push_back(each.Count(ServerState::kTested));
+    }
+    return asked;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a host that owes answers and is silent is asked, and serves nobody new until then") {
+  SilentHosts world;
+  CHECK(world.Asked() == std::vector<size_t>{0, 0, 0, 0});
+  FakeWaiter& one = world.Ask();
+  FakeWaiter& two = world.Ask();
+  CHECK(world.Asked() == std::vector<size_t>{0, 1, 1, 1});
+  CHECK_FALSE(one.has_lease());
+  world.launchers[2].In(ServerState::kTested).at(0)->Ready();
+  REQUIRE(one.has_lease());
+  CHECK(world.HostOf(one) == 2);
+  CHECK_FALSE(two.has_lease());
+  SECTION("one that answers serves again") {
+    world.launchers[1].In(ServerState::kTested).at(0)->Ready();
+    CHECK(two.has_lease());
+    CHECK(world.bans.ListBans(world.loop.Now()).empty());
+  }
+  SECTION("one that is late is banned") {
+    FakeServer* late = world.launchers[1].In(ServerState::kTested).at(0);
+    late->login_failure = LoginFailure::kLate;
+    late->Break("h1 is late");
+    CHECK(world.bans.IsBanned(HostId{1}, world.loop.Now()));
+  }
+  SECTION("one that loses the connection is neither banned nor silent for ever") {
+    world.launchers[1].In(ServerState::kTested).at(0)->Break("closed");
+    world.LogInAll();
+    CHECK(two.has_lease());
+    CHECK(world.bans.ListBans(world.loop.Now()).empty());
+  }
+}
+
+TEST_CASE("a host whose slow statement is all that it does is asked and used") {
+  SilentHosts world;
+  for (int i = 0; i < 20; ++i) {
+    FakeWaiter& client = world.Ask();
+    for (size_t host = 1; host <= 3; ++host) {
+      while (world.launchers[host].Count(ServerState::kTested) > 0) {
+        world.launchers[host].In(ServerState::kTested).at(0)->Ready();
+      }
+    }
+    REQUIRE(client.has_lease());
+    client.Release();
+    world.clients.pop_back();
+    world.loop.EndTurn();
+    world.loop.Pass(milliseconds(400));
+  }
+  CHECK(world.bans.ListBans(world.loop.Now()).empty());
+}
+
+TEST_CASE("a host that owes nothing is not silent, and no host is where nobody asks") {
+  SECTION("idle") {
+    SilentHosts world;
+    for (FakeWaiter& client : world.clients) client.Release();
+    world.loop.EndTurn();
+    world.loop.Pass(seconds(5));
+    CHECK(world.Ask().has_lease());
+  }
+  SECTION("silence_max 0") {
+    Fixture world(PrimaryAndThree());
+    for (int i = 0; i < 6; ++i) world.Ask();
+    world.LogInAll();
+    world.clients.back().Release();
+    world.clients.pop_back();
+    world.loop.Pass(seconds(60));
+    CHECK(world.Ask().has_lease());
+  }
 }

@@ -3,12 +3,12 @@
 
     tests/shards/replicas.py [--seconds N]
 
-pgbench -S runs through pglynx with default_role = "replica" for some N seconds; after a sixth of it one
-replica is ended by SIGKILL and another stopped by SIGSTOP, at the half both are brought back. Judged:
-that no transaction fails but those that were under way on the killed replica, that no more are slow
-than can have been under way on the frozen one (which may be all: then nobody is left to ask the
-third), and how evenly the replicas were used before and after. Exit status: 0 good, 1 not, 77
-something needed is missing.
+pgbench -S runs through pglynx with default_role = "replica" for some N seconds. A replica is ended
+by SIGKILL, later another is stopped by SIGSTOP, then both are brought back. Judged: that no
+transaction fails but those that were under way on the killed replica, that none is slow but those
+that were under way on the frozen one, how evenly the replicas were used before, while one was gone
+and after, and that each has transactions again within its ban and one probe. Exit status: 0 good, 1
+not, 77 something needed is missing.
 """
 
 import argparse
@@ -25,6 +25,8 @@ sys.dont_write_bytecode = True
 SKIPPED = 77
 CLIENTS = 20
 REPLICAS = 3
+# Enough for all clients on three replicas, and for those that are left on two.
+POOL_SIZE = 8
 CONNECT_TIMEOUT = 2
 HEALTHCHECK_TIMEOUT = 1
 BAN_TIME = 2
@@ -58,7 +60,7 @@ servers = [{entries}]
 [[pools.app.users]]
 username = "app"
 password = "{password}"
-pool_size = 20
+pool_size = {POOL_SIZE}
 """
 
 
@@ -94,11 +96,6 @@ def signal_all(standby, number):
             pass
 
 
-def shares(before, after):
-    """How many transactions each had meanwhile."""
-    return [now - then for then, now in zip(before, after)]
-
-
 def even(counts):
     """Whether they are within 5 % of their mean."""
     mean = sum(counts) / len(counts)
@@ -121,55 +118,92 @@ def run(space, harness, seconds):
     pooler = space.pooler(lambda own: configuration(own, servers, harness.PASSWORD))
     log = f"{space.directory}/pgbench_log"
     with subprocess.Popen(
-            [pgbench, "-n", "-S", "-c", str(CLIENTS), "-j", "2", "-T", str(seconds + MEND_SECONDS), "-p",
-             str(pooler.port), "-l", f"--log-prefix={log}", "--max-tries=1"],
+            [pgbench, "-n", "-S", "-c", str(CLIENTS), "-j", "2", "-T", str(seconds + MEND_SECONDS),
+             "-p", str(pooler.port), "-l", f"--log-prefix={log}", "--max-tries=1"],
             env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as bench:
         return watch(bench, standbys, pooler, seconds, log)
 
 
+def share(pooler, seconds):
+    """How many transactions each has in this time."""
+    before = given(pooler)
+    time.sleep(seconds)
+    return [now - then for then, now in zip(before, given(pooler))]
+
+
+def returns(pooler, standbys, numbers):
+    """Waits until these have transactions again; which took longer than their ban and one probe."""
+    from harness import wait_until  # pylint: disable=import-outside-toplevel
+    start = time.monotonic()
+    first = given(pooler)
+    ports = {standbys[number].port: number for number in numbers}
+    allowed = dict.fromkeys(numbers, float(CONNECT_TIMEOUT + 1))
+    for ban in pooler.console("SHOW BANS"):
+        if int(ban["port"]) in ports:
+            allowed[ports[int(ban["port"])]] += int(ban["ban_remaining_seconds"]) + 1
+    taken = {}
+
+    def all_back():
+        now = given(pooler)
+        for number in numbers:
+            if number not in taken and now[number] > first[number]:
+                taken[number] = time.monotonic() - start
+        return len(taken) == len(numbers)
+    wait_until(all_back, "the replicas to have transactions again", MEND_SECONDS)
+    print(f"back after {taken} s, allowed {allowed} s")
+    return [f"replica {number} came back after {taken[number]:.1f} s, allowed {allowed[number]:.0f}"
+            for number in numbers if taken[number] > allowed[number]]
+
+
 def watch(bench, standbys, pooler, seconds, log):
     """Breaks and mends the replicas while pgbench runs; what is wrong."""
-    from harness import wait_until  # pylint: disable=import-outside-toplevel
-    faults = []
     killed, frozen = standbys[:2]
+    span = seconds / 6
     time.sleep(2)
-    first = given(pooler)
-    time.sleep(seconds / 6)
-    second = given(pooler)
+    before = share(pooler, span)
     signal_all(killed, signal.SIGKILL)
+    time.sleep(1)
+    during = share(pooler, span)
     signal_all(frozen, signal.SIGSTOP)
     time.sleep(CONNECT_TIMEOUT + 2)
-    alone = given(pooler)[2]
-    time.sleep(seconds / 6)
-    kept = given(pooler)[2] - alone
+    alone = share(pooler, span)
     print(f"bans during it:\n{pooler.console('SHOW BANS')}")
     os.remove(f"{killed.directory}/data/postmaster.pid")
     killed.start()
     signal_all(frozen, signal.SIGCONT)
-    wait_until(lambda: not pooler.console("SHOW BANS"), "the bans to end", MEND_SECONDS)
+    faults = returns(pooler, standbys, [0, 1])
     time.sleep(1)
-    third = given(pooler)
-    time.sleep(seconds / 6)
-    fourth = given(pooler)
+    after = share(pooler, span)
     output = bench.communicate(timeout=seconds + MEND_SECONDS + 60)[0]
-    before, after = shares(first, second), shares(third, fourth)
-    print(f"before {before}, the one that was left {kept}, after {after}")
+    print(f"before {before}, one gone {during}, two gone {alone}, after {after}")
     print(output)
-    if not even(before):
-        faults.append(f"uneven before: {before}")
-    if not even(after):
-        faults.append(f"uneven after: {after}")
-    # What was under way on the killed one fails and ends its client of pgbench; nothing else does.
-    for line in output.splitlines():
-        on_killed = f":{killed.port} " in line or "unexpected postmaster exit" in line
-        if "aborted" in line and "Run was" not in line and not on_killed:
-            faults.append(line)
+    for when, counts in (("before", before), ("while one was gone", during[1:]), ("after", after)):
+        if not even(counts):
+            faults.append(f"uneven {when}: {counts}")
+    if during[0] != 0 or alone[0] != 0 or alone[1] != 0 or alone[2] == 0:
+        faults.append(f"a replica that was gone had transactions, or the third none: {alone}")
+    return faults + failures(output, killed) + slowness(log)
+
+
+def failures(output, killed):
+    """What was under way on the killed one fails and ends its client of pgbench; nothing else."""
+    aborted = [line for line in output.splitlines() if "aborted" in line and "Run was" not in line]
+    print(f"{len(aborted)} clients aborted")
+    faults = [line for line in aborted
+              if f":{killed.port} " not in line and "unexpected postmaster exit" not in line]
+    if len(aborted) > POOL_SIZE:
+        faults.append(f"{len(aborted)} clients aborted: more than can have been under way")
+    return faults
+
+
+def slowness(log):
+    """What was under way on the frozen one waits, nothing else."""
     limit = (max(HEALTHCHECK_TIMEOUT, CONNECT_TIMEOUT) + 1) * 10**6
     slow = [latency for latency in latencies(log) if latency > limit]
     print(f"{len(slow)} transactions took more than {limit / 10**6:.0f} s")
-    if len(slow) > CLIENTS:
-        faults.append(f"{len(slow)} slow transactions: more than can have been under way")
-    return faults
+    if len(slow) > POOL_SIZE:
+        return [f"{len(slow)} slow transactions: more than can have been under way"]
+    return []
 
 
 def latencies(log):

@@ -25,7 +25,7 @@ void RequireClean(Simulation& sim) {
   REQUIRE(sim.violations().empty());
 }
 
-Simulation WithServers(const std::vector<Role>& roles, WantedRole wanted) {
+Simulation WithServers(const std::vector<Role>& roles, WantedRole wanted, uint64_t seed = 1) {
   config::Config config = MakeConfig(OnePool{.pool_size = 4});
   config::Pool& pool = config.pools[0];
   pool.default_role = wanted;
@@ -36,7 +36,7 @@ Simulation WithServers(const std::vector<Role>& roles, WantedRole wanted) {
     const net::Address address = ServerAddress(i);
     servers.push_back({.host = address.host, .port = address.port, .role = roles[i]});
   }
-  return Simulation(1, std::move(config), roles.size(), PostgresUser::Method::kTrust);
+  return Simulation(seed, std::move(config), roles.size(), PostgresUser::Method::kTrust);
 }
 
 const std::vector<Role> kPrimaryAndTwo = {Role::kPrimary, Role::kReplica, Role::kReplica};
@@ -84,6 +84,49 @@ TEST_CASE("a replica that goes is banned, left alone and taken back; idle client
   CHECK(sim.server(1).logins() > logins);
   CHECK(sim.server(0).logins() == primary);
   RequireClean(sim);
+}
+
+TEST_CASE("a server that goes right behind its last answer is no client's matter") {
+  Simulation sim = WithServers({Role::kPeer, Role::kPeer}, WantedRole::kAny);
+  FakeClient& anna = sim.NewClient();
+  for (int i = 0; i < 4; ++i) {
+    anna.Query({Echo()});
+    REQUIRE(sim.Settle());
+  }
+  for (size_t i = 0; i < 2; ++i) {
+    sim.server(i).faults.die_behind = 1;
+    for (int k = 0; k < 2; ++k) {
+      anna.Query({Begin(), Echo(), Commit()});
+      REQUIRE(sim.Settle());
+      anna.Extended({Echo()});
+      REQUIRE(sim.Settle());
+    }
+    sim.server(i).faults.die_behind = 0;
+    CHECK(sim.server(i).session_count() == 0);
+    sim.RunFor(seconds(2));
+  }
+  CHECK(anna.errors_seen() == 0);
+  RequireClean(sim);
+}
+
+TEST_CASE("a server that has gone before anything was sent to it is no client's matter") {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    Simulation sim = WithServers({Role::kPeer, Role::kPeer}, WantedRole::kAny, seed);
+    FakeClient& anna = sim.NewClient();
+    FakeClient& ben = sim.NewClient();
+    for (int i = 0; i < 4; ++i) {
+      anna.Query({Echo()});
+      ben.Extended({Echo()});
+      REQUIRE(sim.Settle());
+    }
+    sim.network().Break(ServerAddress(0), milliseconds(5));
+    anna.Query({Begin(), Echo(), Commit()});
+    ben.Extended({Echo()});
+    REQUIRE(sim.Settle());
+    CHECK(anna.errors_seen() == 0);
+    CHECK(ben.errors_seen() == 0);
+    RequireClean(sim);
+  }
 }
 
 TEST_CASE("when no server can be had the client is told why, and the session goes on") {
@@ -174,6 +217,39 @@ TEST_CASE("commands choose a shard, and say what is wrong with them") {
   CHECK(answer(Extended("SET SHARDING KEY TO $1", "five")) == "12tnEZ");
   CHECK(anna.last_sqlstate() == "22023");
   CHECK(answer(Query("SET SERVER ROLE TO 'primary'") + Query("SHOW SERVER ROLE")) == "CZTDCZ");
+  anna.Close();
+  RequireClean(sim);
+}
+
+// pgbench -M prepared prepares all statements of its script before it runs the first.
+TEST_CASE(
+    "a statement may be prepared before its shard is chosen, and does not use up the choice") {
+  Simulation sim = WithShards();
+  RawClient anna(sim);
+  anna.LogIn();
+  sim.RunFor(seconds(1));
+  const auto answer = [&](const std::string& bytes) {
+    anna.Forget();
+    anna.Say(bytes);
+    sim.RunFor(seconds(1));
+    return anna.types();
+  };
+  std::string parse;
+  wire::AppendParse(parse, "", std::string("SELECT nextval('sq0')") + std::string(3, '\0'));
+  std::string run("B\0\0\0\x0c\0\0\0\0\0\0\0\0E\0\0\0\x09\0\0\0\0\0", 23);
+  std::string sync;
+  wire::AppendSync(sync);
+  CHECK(answer(parse + sync) == "1Z");
+  CHECK(answer(run + sync) == "EZ");
+  CHECK(anna.last_sqlstate() == "22023");
+  CHECK(answer(parse + run + sync) == "1EZ");
+  CHECK(anna.last_sqlstate() == "22023");
+  CHECK(answer(Query("SET SHARD TO 2")) == "CZ");
+  CHECK(answer(parse + sync) == "1Z");
+  const uint64_t logins = sim.server(2).logins();
+  CHECK(answer(run + sync) == "2DCZ");
+  CHECK(sim.server(2).logins() <= logins + 1);
+  CHECK(answer(run + sync) == "EZ");  // the choice is used up
   anna.Close();
   RequireClean(sim);
 }

@@ -39,6 +39,7 @@ struct PostgresFaults {
   double parameter_status = 0;  // a ParameterStatus nobody asked for, before a reply
   double die = 0;               // the session ends instead of running a statement
   double die_midway = 0;        // the session ends inside a reply
+  double die_behind = 0;        // it ends right behind its last reply, with FATAL, in one segment
   double hang = 0;              // the session never answers again
   Duration late_max = std::chrono::milliseconds(300);
 };

@@ -8,6 +8,7 @@ namespace {
 // Postgres sends its output when this much has gathered, at a Flush, and when it is ready.
 constexpr size_t kOutputBytes = 8192;
 constexpr uint32_t kMessageBytesMax = 1U << 30U;
+constexpr std::string_view kReadyAndIdle("Z\0\0\0\5I", 6);
 
 // Functions that a FunctionCall may name: btrim(text), and what FakeClient calls. That is
 // pg_backend_pid on a real server, which takes no argument; here it echoes the one it gets.
@@ -276,6 +277,11 @@ void PostgresSession::Flush() {
     bytes.resize(server_.dice().Below(bytes.size()));
     if (!bytes.empty()) stream_->Write(bytes);
     Die(server_.dice().Chance(0.5) ? Death::kClose : Death::kReset);
+    return;
+  }
+  if (bytes.ends_with(kReadyAndIdle) && server_.dice().Chance(server_.faults.die_behind)) {
+    out_.swap(bytes);
+    Die(Death::kFatal);
     return;
   }
   stream_->Write(bytes);

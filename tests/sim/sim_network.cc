@@ -270,7 +270,20 @@ void SimNetwork::ArriveReset(uint64_t link_id, int to) {
   Endpoint& self = End(*link, to);
   self.reset_arrived = true;
   self.inbox.clear();
-  if (!self.read_scheduled) Read(link_id, to);
+  // Other sockets that are ready in the same turn may be told first.
+  ScheduleRead(*link, to, dice_.Between(Duration::zero(), kReadGapMax));
+}
+
+void SimNetwork::Break(const net::Address& address, Duration unnoticed) {
+  for (const auto& [id, link] : links_) {
+    if (link->addresses[1] != address) continue;
+    for (const int side : {0, 1}) {
+      Endpoint& self = End(*link, side);
+      self.reset_arrived = true;
+      self.inbox.clear();
+      ScheduleRead(*link, side, unnoticed);
+    }
+  }
 }
 
 void SimNetwork::ScheduleRead(Link& link, int side, Duration delay) {

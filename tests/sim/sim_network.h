@@ -76,6 +76,9 @@ class SimNetwork final : public net::Connector, public net::Resolver {
   // Where the pooler listens: everybody who connects there is not the pooler.
   net::Address pooler;
 
+  // Resets the connections that were accepted at this address; both ends are told that much later.
+  void Break(const net::Address& address, Duration unnoticed);
+
   // Connections of which one end at least is open.
   [[nodiscard]] size_t link_count() const { return links_.size(); }
   // What was written by those who accepted at this address and is not sent yet.

@@ -32,17 +32,18 @@ void SimStream::SetListener(net::StreamListener& listener) {
   network_.ScheduleRead(*link_, side_, Duration::zero());
 }
 
-void SimStream::Write(std::span<const net::Chunk> chunks) {
-  if (link_ == nullptr) return;
+bool SimStream::Write(std::span<const net::Chunk> chunks) {
+  if (link_ == nullptr) return false;
   Endpoint& self = end();
   PGLYNX_CHECK(!self.ends_sending);
   if (self.reset_arrived) {  // the system says so at once, the listener hears it later
     network_.ScheduleRead(*link_, side_, Duration::zero());
-    return;
+    return false;
   }
   for (const net::Chunk& chunk : chunks) self.out.Append(chunk);
   network_.Send(*link_, side_);
   if (self.out.size() > kHighWatermark) self.tell_drained = true;
+  return true;
 }
 
 size_t SimStream::pending_bytes() const {

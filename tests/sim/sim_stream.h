@@ -55,7 +55,7 @@ class SimStream final : public net::Stream {
 
   void SetListener(net::StreamListener& listener) override;
   using net::Stream::Write;
-  void Write(std::span<const net::Chunk> chunks) override;
+  bool Write(std::span<const net::Chunk> chunks) override;
   [[nodiscard]] size_t pending_bytes() const override;
   void Pause() override;
   void Resume() override;

@@ -186,6 +186,7 @@ class Swarm {
       faults.refuse_login = Some(0.3);
       faults.die = Some(0.02);
       faults.die_midway = Some(0.02);
+      faults.die_behind = Some(0.02);
       faults.hang = Some(0.002);
       restart_ = Some(0.01);
     }

@@ -22,7 +22,7 @@ class FakeServer final : public pool::PooledServer {
   ~FakeServer() override;
 
   void SetUser(pool::ServerUser*) override {}
-  void Send(std::span<const std::string_view>) override {}
+  bool Send(std::span<const std::string_view>) override { return true; }
   [[nodiscard]] size_t pending_bytes() const override { return 0; }
   void PauseReading() override {}
   void ResumeReading() override {}

@@ -48,9 +48,10 @@ class FakeStream final : public net::Stream {
 
   void SetListener(net::StreamListener& listener) override { wire_.listener = &listener; }
   using Stream::Write;
-  void Write(std::span<const net::Chunk> chunks) override {
-    if (wire_.over()) return;
+  bool Write(std::span<const net::Chunk> chunks) override {
+    if (wire_.over()) return false;
     for (const net::Chunk& chunk : chunks) wire_.sent += chunk;
+    return true;
   }
   [[nodiscard]] size_t pending_bytes() const override { return wire_.pending_bytes; }
   void Pause() override { ++wire_.pauses; }

@@ -306,6 +306,20 @@ TEST_CASE("ReplyTracker finds out whether a failed COPY has swallowed a Sync") {
   });
 }
 
+TEST_CASE("ReplyTracker strikes out all that was sent, over several batches") {
+  ReplyTracker tracker;
+  Play(tracker, {To(Request::kQuery), Ready('T')});
+  Play(tracker,
+       {To(Request::kHiddenQuery), To(Request::kNamedParse), To(Request::kBind), To(Request::kSync),
+        To(Request::kNamedParse), To(Request::kSync), To(Request::kQuery), To(Request::kParse)});
+  const ReplyTracker::Struck struck = tracker.StrikeAll();
+  CHECK(struck.statements == 2);
+  CHECK(struck.first == 1);
+  CHECK(struck.end == 9);
+  CHECK(tracker.empty());
+  CHECK_FALSE(tracker.Idle());  // that connection is not used again
+}
+
 TEST_CASE("ReplyTracker counts what an error has struck out, once") {
   ReplyTracker tracker;
   Play(tracker, {To(Request::kBind), To(Request::kNamedParse), To(Request::kHiddenParse),

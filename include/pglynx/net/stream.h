@@ -47,9 +47,10 @@ class Stream {
 
   // Sends the chunks in order, in one system call where nothing is pending; copies what
   // the socket does not take. Never fails here: a broken connection is told by OnClosed
-  // in a later turn, and what is written meanwhile is dropped.
-  virtual void Write(std::span<const Chunk> chunks) = 0;
-  void Write(Chunk chunk) { Write(std::span<const Chunk>(&chunk, 1)); }
+  // in a later turn, and what is written meanwhile is dropped. False: it is broken, and not a byte
+  // of these was taken.
+  virtual bool Write(std::span<const Chunk> chunks) = 0;
+  bool Write(Chunk chunk) { return Write(std::span<const Chunk>(&chunk, 1)); }
 
   // Copied bytes that wait for the socket.
   [[nodiscard]] virtual size_t pending_bytes() const = 0;

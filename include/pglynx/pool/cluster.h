@@ -13,6 +13,9 @@
 //   3D000, 53300) bans nobody: it stays with its pool;
 // - a login that has failed is no client's failure while another host can be tried. If none is
 //   left, those who wait get one error with the cause of each host;
+// - a host that has said nothing for a while though it owes answers is asked by a health check,
+//   and serves nobody new until it has answered. Only a late answer bans it: one slow statement
+//   does not;
 // - a host whose ban has run out is tried by one login; until that has ended no other goes there;
 // - a primary is never banned for writes. Reads go to it where primary_reads_enabled when every
 //   replica is banned; if nothing is left the bans are lifted once, and each host is tried.
@@ -46,6 +49,8 @@ struct ClusterSettings {
   balancer::BalancingMode mode = balancer::BalancingMode::kRoundRobin;
   bool primary_reads_enabled = true;
   balancer::BanTimes ban_times{};
+  // How long a host that owes answers may be silent before it is asked; 0 = for ever.
+  Duration silence_max{};
 };
 
 class Cluster {
@@ -59,6 +64,8 @@ class Cluster {
     Scheduler& loop;
     Log& log;
     balancer::Banlist& bans;
+    // Of the shards of all clusters: how many hosts may be given up for being late.
+    std::vector<balancer::HostGroup>& groups;
     Random& random;
   };
   // `shards`: 1 to 1,024, each with 1 to 64 hosts; the first host of the first is the home of what

@@ -58,6 +58,8 @@ class Lease {
   explicit operator bool() const { return server_ != nullptr; }
   PooledServer* operator->() const { return server_; }
   PooledServer& operator*() const { return *server_; }
+  // Precondition: it has had a server.
+  [[nodiscard]] Pool& pool() const { return *pool_; }
   // The connection broke: there is nothing to give back.
   void Forget() { server_ = nullptr; }
 
@@ -222,6 +224,10 @@ class Pool final : private LineOwner {
   void Prompt() { LaunchServers(); }
   // One login, whoever waits, and whenever the last one failed. False: there is no place for it.
   [[nodiscard]] bool Probe();
+  // A health check of an idle connection, or a login. False: there is no place for it.
+  [[nodiscard]] bool Ask();
+  // When a server last became free: it answers, then.
+  [[nodiscard]] TimePoint answered_at() const { return answered_at_; }
   // Connections that are neither free nor logging in.
   [[nodiscard]] uint32_t busy_count() const {
     return static_cast<uint32_t>(servers_.size() - idle_.size()) - logins_ - checks_;
@@ -390,6 +396,7 @@ class Pool final : private LineOwner {
   std::optional<Error> last_failure_;  // of the last login, until one succeeds
   bool lost_all_ = false;              // the last server was lost; until a login succeeds
   TimePoint retry_at_{};
+  TimePoint answered_at_{};
   Duration retry_delay_{};
   bool in_hot_standby_ = false;
   bool stopping_ = false;

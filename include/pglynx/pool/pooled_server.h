@@ -142,7 +142,8 @@ class PooledServer : public Deletable, public ListNode<PooledServer> {
 
   // --- for the holder of a lease ---
   virtual void SetUser(ServerUser* user) = 0;
-  virtual void Send(std::span<const std::string_view> chunks) = 0;
+  // False: the connection is broken, which is told later, and not a byte of this has left.
+  virtual bool Send(std::span<const std::string_view> chunks) = 0;
   [[nodiscard]] virtual size_t pending_bytes() const = 0;
   virtual void PauseReading() = 0;
   virtual void ResumeReading() = 0;

@@ -144,6 +144,7 @@ class Pools {
   const config::Config* config_;
   pool::Budget budget_;
   balancer::Banlist bans_;
+  std::vector<balancer::HostGroup> groups_;
   std::map<std::pair<std::string, uint16_t>, balancer::HostId> hosts_;
   std::map<std::string, pool::DatabaseCount> databases_;  // by the pool's name in the file
   std::map<Key, Entry> pools_;

@@ -91,6 +91,9 @@ class ReplyTracker {
     return struck;
   }
 
+  // Nothing of what was sent has left: all of it is struck out. The connection is not used again.
+  Struck StrikeAll();
+
   // A message goes to the server now. Flush and CopyData need not be told.
   void Sent(Request request);
 
