@@ -13,7 +13,7 @@ int Connect(const pglynx::config::Config& config) {
   const pglynx::server::ConnectReport report = pglynx::server::CheckByConnecting(config);
   for (const std::string& line : report.lines) std::printf("%s\n", line.c_str());
   if (report.findings == 0) return 0;
-  std::printf("%zu findings\n", report.findings);
+  std::printf("findings: %zu\n", report.findings);
   return pglynx::server::kExitFound;
 }
 
