@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
 """What sharding and replicas cost pglynx per transaction: system calls, instructions, CPU time.
 
-    bench/macro/shard_cost.py [--only syscalls|instructions|cpu] [--mode MODE]
+    bench/macro/shard_cost.py [--only syscalls|instructions|cpu] [--mode MODE] [--functions N]
 
 One client of pgbench, each transaction one SELECT, through pools of one server (`plain`), of a
 primary and two streaming replicas (`replicas`), and of three shards with a `SET SHARDING KEY` in
@@ -169,9 +169,10 @@ def syscalls(stand, mode):
     return faults
 
 
-def instructions(stand, mode, binary):
-    """A line for each case."""
+def instructions(stand, mode, binary, functions):
+    """A line for each case, and the functions that add most to what `plain` costs."""
     import own_instructions  # pylint: disable=import-outside-toplevel
+    plain = None
     for case in CASES:
         costs = []
         for count in (FEW, MANY):
@@ -180,9 +181,13 @@ def instructions(stand, mode, binary):
                 pooler = stand.pooler(case)
             stand.transact(case, mode, count, pooler.port)
             end(pooler)
-            costs.append(sum(own_instructions.costs(output, binary).values()))
-        print(f"{mode:9} {case:9} {(costs[1] - costs[0]) / (MANY - FEW):8.0f} instructions",
-              flush=True)
+            costs.append(own_instructions.costs(output, binary))
+        cost = {name: (many - costs[0].get(name, 0)) / (MANY - FEW)
+                for name, many in costs[1].items()}
+        plain = plain or cost
+        print(f"{mode:9} {case:9} {sum(cost.values()):8.0f} instructions", flush=True)
+        for name in sorted(cost, key=lambda name: plain.get(name, 0) - cost[name])[:functions]:
+            print(f"    {cost[name] - plain.get(name, 0):+8.1f}  {name[:100]}")
 
 
 def cpu_seconds(pid):
@@ -213,6 +218,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--only", choices=("syscalls", "instructions", "cpu"))
     parser.add_argument("--mode", choices=("simple", "extended", "prepared"))
+    parser.add_argument("--functions", type=int, default=0, metavar="N",
+                        help="the N functions that add most instructions")
     asked = parser.parse_args()
     try:
         import harness  # pylint: disable=import-outside-toplevel
@@ -232,7 +239,8 @@ def main():
             if "syscalls" in kinds:
                 faults += syscalls(stand, mode)
             if "instructions" in kinds:
-                instructions(stand, mode, os.path.realpath(harness.pooler_binary()))
+                instructions(stand, mode, os.path.realpath(harness.pooler_binary()),
+                             asked.functions)
             if "cpu" in kinds:
                 cpu(stand, mode)
     print("\n".join(f"fault: {fault}" for fault in faults) or "good")

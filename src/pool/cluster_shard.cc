@@ -10,26 +10,11 @@ namespace pglynx::pool {
 namespace {
 
 using balancer::BanReason;
-using balancer::Pick;
 using balancer::Role;
 using balancer::WantedRole;
 
-constexpr std::array<WantedRole, balancer::kWantedRoles> kWanted = {
-    WantedRole::kAny, WantedRole::kPrimary, WantedRole::kReplica};
 // A server that says 57P03 is about to be ready or gone: so many logins in a row must say it.
 constexpr uint32_t kNotReadyMin = 2;
-
-std::string_view NameOf(WantedRole wanted) {
-  switch (wanted) {
-    case WantedRole::kAny:
-      return "any";
-    case WantedRole::kPrimary:
-      return "primary";
-    case WantedRole::kReplica:
-      return "replica";
-  }
-  return {};
-}
 
 std::vector<balancer::HostSpec> SpecsOf(const std::vector<Cluster::Host>& hosts) {
   std::vector<balancer::HostSpec> specs;
@@ -73,6 +58,7 @@ const Cluster::Shard::Member& Cluster::Shard::MemberOf(const Pool& pool) const {
 }
 
 bool Cluster::Shard::IsBanned(const Member& member, WantedRole wanted) const {
+  if (cluster_.world_.bans.empty()) return false;
   if (member.host.spec.role == Role::kPrimary && wanted == WantedRole::kPrimary) return false;
   return cluster_.world_.bans.IsBanned(member.host.id, cluster_.world_.loop.Now());
 }
@@ -84,6 +70,7 @@ bool Cluster::Shard::PrimaryStandsIn(WantedRole wanted) const {
 }
 
 bool Cluster::Shard::AllReplicasBanned() const {
+  if (cluster_.world_.bans.empty() && !group_.empty()) return false;
   return std::all_of(members_.begin(), members_.end(), [this](const Member& member) {
     return member.host.spec.role == Role::kPrimary || IsBanned(member, WantedRole::kReplica);
   });
@@ -94,67 +81,23 @@ bool Cluster::Shard::Serves(const Member& member, WantedRole wanted) const {
   return PrimaryStandsIn(wanted) && !IsBanned(member, WantedRole::kAny);
 }
 
-bool Cluster::Shard::IsSilent(Member& member) {
+bool Cluster::Shard::IsSilent(Member& member, uint32_t busy) {
   Pool& pool = *member.host.pool;
   const Duration most = cluster_.settings_.silence_max;
+  if (most == Duration::zero()) return false;
   const TimePoint heard = std::max(member.owes_since, pool.answered_at());
-  if (most == Duration::zero() || pool.busy_count() == 0 ||
-      cluster_.world_.loop.Now() - heard < most) {
-    member.asked = false;
+  if (busy == 0 || cluster_.world_.loop.Now() - heard < most) {
+    SetAsked(member, false);
     return false;
   }
-  member.asked = member.asked || pool.Ask();
+  if (!member.asked) SetAsked(member, pool.Ask());
   return member.asked;
 }
 
-Pick Cluster::Shard::Choose(WantedRole wanted) {
-  const bool stands_in = PrimaryStandsIn(wanted);
-  for (size_t i = 0; i < members_.size(); ++i) {
-    const Member& member = members_[i];
-    Pool& pool = *member.host.pool;
-    const bool is_primary = member.host.spec.role == Role::kPrimary;
-    const bool eligible = balancer::HasRole(member.host.spec.role, wanted) || stands_in;
-    candidates_[i] = {
-        .eligible = eligible,
-        .banned = IsBanned(member, stands_in && is_primary ? WantedRole::kAny : wanted),
-        .available = (pool.HasIdle() || pool.CanConnect()) && !IsSilent(members_[i]),
-        .busy = pool.busy_count()};
-  }
-  return rotation_.Next(wanted, candidates_, cluster_.world_.random);
-}
-
-Pool::Outcome Cluster::Shard::Acquire(Waiter& waiter, WantedRole wanted,
-                                      std::optional<bool> primary_reads) {
-  StartProbes();
-  const bool allowed = cluster_.settings_.primary_reads_enabled;
-  if (wanted == WantedRole::kReplica && primary_reads.value_or(allowed) != allowed &&
-      AllReplicasBanned()) {
-    if (!*primary_reads) return AllFailed(wanted);
-    wanted = WantedRole::kPrimary;
-  }
-  Line& line = LineOf(wanted);
-  const Pick pick = Choose(wanted);
-  if (pick.outcome == Pick::Outcome::kNoHost) {
-    return Error{ErrorCode::kServerUnreachable,
-                 fmt::format("shard {} of pool {} has no server with the role {}", number_,
-                             members_.front().host.pool->Name(), NameOf(wanted))};
-  }
-  if (pick.outcome == Pick::Outcome::kHost && line.empty()) {
-    Member& member = members_[pick.index];
-    if (Lease lease = member.host.pool->TakeIdle(waiter.client_id())) {
-      if (member.host.pool->busy_count() == 1) member.owes_since = cluster_.world_.loop.Now();
-      return lease;
-    }
-  }
-  if (!MayServe(wanted) && !TryAll(wanted)) return AllFailed(wanted);
-  if (std::optional<Error> overload = line.Overload()) return *std::move(overload);
-  line.Join(waiter);
-  if (pick.outcome == Pick::Outcome::kHost) members_[pick.index].host.pool->Prompt();
-  // Where a shared limit is reached, a pool asks for its turn.
-  for (const Member& member : members_) {
-    if (Serves(member, wanted)) member.host.pool->Prompt();
-  }
-  return Pool::Queued{};
+void Cluster::Shard::SetAsked(Member& member, bool asked) {
+  if (member.asked == asked) return;
+  member.asked = asked;
+  asked_ += asked ? 1 : -1U;
 }
 
 Lease Cluster::Shard::AcquireAgain(uint64_t server_id, uint64_t client_id) {
@@ -198,9 +141,15 @@ bool Cluster::Shard::IsHealthy() const {
 
 // ----- what the pools say -----
 
+bool Cluster::Shard::NobodyWaits() const {
+  return std::all_of(lines_.begin(), lines_.end(),
+                     [](const RoleLine& line) { return line.line.empty(); });
+}
+
 bool Cluster::Shard::TakeFree(Pool& pool, PooledServer& server) {
+  if (asked_ == 0 && NobodyWaits()) return false;
   Member& member = MemberOf(pool);
-  member.asked = false;
+  SetAsked(member, false);
   Line* oldest = nullptr;
   for (const WantedRole wanted : kWanted) {
     Line& line = LineOf(wanted);
@@ -217,12 +166,15 @@ bool Cluster::Shard::TakeFree(Pool& pool, PooledServer& server) {
 uint32_t Cluster::Shard::LoginCount() const {
   uint32_t count = 0;
   for (const Member& member : members_) {
-    count += member.host.pool->login_count() - (member.probing ? 1 : 0);
+    const uint32_t unawaited = (member.probing ? 1U : 0U) + (member.warming ? 1U : 0U);
+    const uint32_t logins = member.host.pool->login_count();
+    count += logins - std::min(logins, unawaited);
   }
   return count;
 }
 
 bool Cluster::Shard::WantsLogin(const Pool& pool) const {
+  if (NobodyWaits()) return false;
   const Member& member = MemberOf(pool);
   size_t waiting = 0;
   for (const WantedRole wanted : kWanted) {
@@ -232,6 +184,7 @@ bool Cluster::Shard::WantsLogin(const Pool& pool) const {
 }
 
 TimePoint Cluster::Shard::OldestWait(const Pool& pool) const {
+  if (NobodyWaits()) return kNever;
   const Member& member = MemberOf(pool);
   TimePoint oldest = kNever;
   for (const WantedRole wanted : kWanted) {
@@ -245,6 +198,7 @@ TimePoint Cluster::Shard::OldestWait(const Pool& pool) const {
 void Cluster::Shard::OnLogin(Pool& pool) {
   Member& member = MemberOf(pool);
   member.failure.reset();
+  member.warming = false;
   member.not_ready = 0;
   if (!std::exchange(member.probing, false)) return;
   cluster_.world_.bans.OnSuccess(member.host.id);
@@ -256,14 +210,14 @@ void Cluster::Shard::OnLogin(Pool& pool) {
 void Cluster::Shard::OnLoginFailed(Pool& pool, LoginFailure kind, const Error& cause) {
   Member& member = MemberOf(pool);
   member.failure = cause;
-  member.asked = false;
+  SetAsked(member, false);
   NoteFailure(member, kind);
   Advance();
 }
 
 void Cluster::Shard::OnCheckFailed(Pool& pool, LoginFailure kind, const Error& cause) {
   Member& member = MemberOf(pool);
-  member.asked = false;
+  SetAsked(member, false);
   if (kind != LoginFailure::kLate) return;  // one connection was closed
   member.failure = cause;
   Ban(member, BanReason::kHealthCheckLate);
@@ -274,6 +228,7 @@ void Cluster::Shard::NoteFailure(Member& member, LoginFailure kind) {
   balancer::Banlist& bans = cluster_.world_.bans;
   const TimePoint now = cluster_.world_.loop.Now();
   const bool probed = std::exchange(member.probing, false);
+  member.warming = false;
   member.not_ready = kind == LoginFailure::kNotReady ? member.not_ready + 1 : 0;
   std::optional<BanReason> reason;
   if (kind == LoginFailure::kRefused) reason = BanReason::kConnectRefused;
@@ -310,6 +265,7 @@ void Cluster::Shard::Ban(Member& member, BanReason reason) {
 
 // Whoever may be tried again is, by a login that nobody waits for.
 void Cluster::Shard::StartProbes() {
+  if (cluster_.world_.bans.empty()) return;
   const TimePoint now = cluster_.world_.loop.Now();
   for (Member& member : members_) {
     if (member.probing || !cluster_.world_.bans.IsBanned(member.host.id, now)) continue;
@@ -342,77 +298,6 @@ bool Cluster::Shard::TryAll(WantedRole wanted) {
   return std::any_of(members_.begin(), members_.end(), [wanted](const Member& member) {
     return member.probing && balancer::HasRole(member.host.spec.role, wanted);
   });
-}
-
-void Cluster::Shard::Advance() {
-  for (const WantedRole wanted : kWanted) Advance(wanted);
-}
-
-void Cluster::Shard::Advance(WantedRole wanted) {
-  if (LineOf(wanted).empty()) return;
-  const bool probed = std::any_of(members_.begin(), members_.end(), [wanted](const Member& member) {
-    return member.probing && balancer::HasRole(member.host.spec.role, wanted);
-  });
-  if (!MayServe(wanted) && !probed) {
-    LineOf(wanted).FailAll(AllFailed(wanted));
-    return;
-  }
-  const Pick pick = Choose(wanted);
-  if (pick.outcome == Pick::Outcome::kHost) members_[pick.index].host.pool->Prompt();
-}
-
-Error Cluster::Shard::AllFailed(WantedRole wanted) const {
-  std::string causes;
-  ErrorCode code = ErrorCode::kServerUnreachable;
-  for (const Member& member : members_) {
-    const bool eligible = balancer::HasRole(member.host.spec.role, wanted);
-    if (!eligible && !cluster_.settings_.primary_reads_enabled) continue;
-    if (!causes.empty()) causes += "; ";
-    if (member.failure.has_value()) {
-      causes += member.failure->detail;
-      code = member.failure->code;
-    } else {
-      causes += fmt::format("server {}:{} is banned", member.host.spec.host, member.host.spec.port);
-    }
-  }
-  return {code, fmt::format("no server of shard {} can be had (role {}): {}", number_,
-                            NameOf(wanted), causes)};
-}
-
-// ----- lines -----
-
-LineLimits Cluster::Shard::RoleLine::Limits() const {
-  const PoolSettings& settings = shard_.members_.front().host.pool->settings();
-  const bool reserve = settings.reserve_pool_size > 0;
-  return {.query_wait_timeout = settings.query_wait_timeout,
-          .query_wait_notify = settings.query_wait_notify,
-          .look_again = reserve ? settings.reserve_pool_timeout : Duration::zero(),
-          .pool_size = settings.pool_size};
-}
-
-std::string Cluster::Shard::RoleLine::LineName() const {
-  return fmt::format("pool {} (shard {}, role {})", shard_.members_.front().host.pool->Name(),
-                     shard_.number_, NameOf(wanted_));
-}
-
-std::string Cluster::Shard::RoleLine::WhyNoServer() const {
-  std::string why;
-  for (const Member& member : shard_.members_) {
-    if (!balancer::HasRole(member.host.spec.role, wanted_)) continue;
-    const std::string own = member.host.pool->WhyNot();
-    if (own.empty()) continue;
-    why += why.empty() ? ": " : "; ";
-    why += own;
-  }
-  return why;
-}
-
-void Cluster::Shard::RoleLine::OnGaveUp(Duration waited) {
-  shard_.members_.front().host.pool->stats().wait_time += static_cast<uint64_t>(waited.count());
-}
-
-void Cluster::Shard::RoleLine::OnLineTimer() {
-  for (const Member& member : shard_.members_) member.host.pool->Prompt();
 }
 
 }  // namespace pglynx::pool

@@ -37,9 +37,13 @@ class Cluster::Shard final : public PoolOwner {
   void OnCheckFailed(Pool& pool, LoginFailure kind, const Error& cause) override;
 
  private:
+  static constexpr std::array<balancer::WantedRole, balancer::kWantedRoles> kWanted = {
+      balancer::WantedRole::kAny, balancer::WantedRole::kPrimary, balancer::WantedRole::kReplica};
+
   struct Member {
     Host host;
     bool probing = false;          // a login under way decides whether its ban is over
+    bool warming = false;          // a login under way is for a later client
     bool asked = false;            // it was silent, and has not answered a health check yet
     TimePoint owes_since{};        // when it was given the only statement under way
     uint32_t not_ready = 0;        // logins in a row that said so
@@ -75,9 +79,24 @@ class Cluster::Shard final : public PoolOwner {
   [[nodiscard]] bool IsBanned(const Member& member, balancer::WantedRole wanted) const;
   // Whether this member serves clients that want the role: has it, or stands in for all others.
   [[nodiscard]] bool Serves(const Member& member, balancer::WantedRole wanted) const;
-  balancer::Pick Choose(balancer::WantedRole wanted);
+  enum class Among : uint8_t { kFree, kFreeOrOpenable };
+  balancer::Pick Choose(balancer::WantedRole wanted, Among among);
+  Lease TakeIdleOf(Member& member, uint64_t client_id);
+  // Of any host that serves the role; none: nobody has one that can be used at once.
+  Lease TakeIdle(balancer::WantedRole wanted, uint64_t client_id);
+  // One login for who comes later, unless one is under way.
+  static void Warm(Member& member);
+  // Gives those who wait what is free.
+  void ServeLine(balancer::WantedRole wanted);
+  void ArmWatch();
+  void OnWatch();
+  // Has every host tried for who waits too long, and fails who has waited for connect_timeout in
+  // vain: no host has a connection.
+  void HastenLine(balancer::WantedRole wanted);
   // It owes answers and has not given any for silence_max; it is asked whether it is there.
-  [[nodiscard]] bool IsSilent(Member& member);
+  [[nodiscard]] bool IsSilent(Member& member, uint32_t busy);
+  void SetAsked(Member& member, bool asked);
+  [[nodiscard]] bool NobodyWaits() const;
   // Some member has a connection for the role, or will have.
   [[nodiscard]] bool MayServe(balancer::WantedRole wanted) const;
   // Lifts what bans there are. True: somebody is being tried.
@@ -94,10 +113,12 @@ class Cluster::Shard final : public PoolOwner {
   Cluster& cluster_;
   uint32_t number_;
   std::vector<Member> members_;
+  uint32_t asked_ = 0;  // members that are
   balancer::Rotation rotation_;
   balancer::HostGroup group_;  // the hosts that are not its primary
   std::vector<balancer::Candidate> candidates_;
   std::array<RoleLine, balancer::kWantedRoles> lines_;
+  Timer watch_ = MemberTimer<&Shard::OnWatch>(this);
 };
 
 }  // namespace pglynx::pool

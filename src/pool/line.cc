@@ -46,6 +46,16 @@ void Line::FailAll(const Error& error) {
   moves_ = 0;
 }
 
+void Line::FailSince(TimePoint since, const Error& error) {
+  while (Waiter* waiter = waiters_.front()) {
+    if (waiter->waiting_since > since) return;
+    waiter->Unlink();
+    waiter->untold.Unlink();
+    owner_.OnGaveUp(loop_.Now() - waiter->waiting_since);
+    waiter->OnWaitFailed(error);
+  }
+}
+
 void Line::NotePace() {
   const TimePoint now = loop_.Now();
   if (moves_ == 1) pace_ = now - moved_at_;

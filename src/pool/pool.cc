@@ -68,8 +68,9 @@ Pool::Outcome Pool::Acquire(Waiter& waiter) {
 
 Lease Pool::TakeIdle(uint64_t client_id) {
   while (PooledServer* server = idle_.front()) {
-    if (!Expired(*server) && !MustCheck(*server)) return Give(*server, client_id);
-    if (!Expired(*server)) {
+    const bool expired = Expired(*server);
+    if (!expired && !MustCheck(*server)) return Give(*server, client_id);
+    if (!expired) {
       StartCheck(*server);  // whoever waits gets it when it has answered
       return {};
     }
@@ -91,8 +92,12 @@ void Pool::StartCheck(PooledServer& server) {
   server.Check();
 }
 
-void Pool::GiveTo(Waiter& waiter, PooledServer& server) {
+void Pool::NoteWait(const Waiter& waiter) {
   stats_.wait_time += static_cast<uint64_t>((world_.loop.Now() - waiter.waiting_since).count());
+}
+
+void Pool::GiveTo(Waiter& waiter, PooledServer& server) {
+  NoteWait(waiter);
   waiter.OnLease(Give(server, waiter.client_id()));
 }
 

@@ -122,12 +122,14 @@ balancer::HostId Pools::HostOf(const net::Address& address) {
   return hosts_.emplace(std::make_pair(address.host, address.port), next).first->second;
 }
 
-pool::ClusterSettings Pools::ClusterSettingsOf(const config::Pool& pool) {
+pool::ClusterSettings Pools::ClusterSettingsOf(const Configured& who) {
+  const config::Pool& pool = who.pool;
   return {.mode = pool.load_balancing_mode,
           .primary_reads_enabled = pool.primary_reads_enabled,
           .ban_times = {.ban_time = pool.ban_time, .ban_time_max = pool.ban_time_max},
-          .silence_max = pool.healthcheck_delay > Duration::zero() ? pool.healthcheck_timeout / 2
-                                                                   : Duration()};
+          .silence_max =
+              pool.healthcheck_delay > Duration::zero() ? pool.healthcheck_timeout / 2 : Duration(),
+          .connect_timeout = who.user.connect_timeout};
 }
 
 void Pools::MakeCluster(Entry& entry, const Configured& who) {
@@ -150,7 +152,7 @@ void Pools::MakeCluster(Entry& entry, const Configured& who) {
   entry.cluster =
       std::make_unique<pool::Cluster>(pool::Cluster::World{world_.backend.loop, world_.backend.log,
                                                            bans_, groups_, world_.backend.random},
-                                      ClusterSettingsOf(who.pool), std::move(shards));
+                                      ClusterSettingsOf(who), std::move(shards));
 }
 
 void Pools::SetRules(Entry& entry, const config::Pool& pool) const {

@@ -86,26 +86,30 @@ std::string_view ClientSession::StatementOf(const FrameScanner::Item& item) cons
 }
 
 pool::Pool::Outcome ClientSession::AcquireRouted(const FrameScanner::Item& item) {
-  SessionWorld& world = table_.world();
-  const std::string_view text = StatementOf(item);
-  const sql::StringSyntax syntax = table_.scratch().text_settings.Of(wanted_).syntax;
-  if (rules_.hints != nullptr && !text.empty()) {
-    if (const std::optional<sql::Hint> hint = rules_.hints->Find(text, syntax)) {
-      const Status status = route_.ApplyHint(*hint, rules_);
-      if (!status) return status.error();
+  shard_bound_ = rules_.shards == 1;
+  bool needs = false;
+  if (!shard_bound_) {
+    const std::string_view text = StatementOf(item);
+    const sql::StringSyntax syntax = table_.scratch().text_settings.Of(wanted_).syntax;
+    if (rules_.hints != nullptr && !text.empty()) {
+      if (const std::optional<sql::Hint> hint = rules_.hints->Find(text, syntax)) {
+        const Status status = route_.ApplyHint(*hint, rules_);
+        if (!status) return status.error();
+      }
     }
+    needs = item.type == 'F' || (!text.empty() && sql::NeedsShard(text, syntax));
   }
-  const bool needs = item.type == 'F' || (!text.empty() && sql::NeedsShard(text, syntax));
+  Random& random = table_.world().random;
   const ClusterHealth health(*pool_.cluster);
-  Result<routing::Route> route = route_.Decide(needs, rules_, world.random, health);
+  Result<routing::Route> route = route_.Decide(needs, rules_, random, health);
   // Drivers prepare before they choose. That touches no row: any shard knows the types.
   const bool runs = SessionMode() || (item.type != 'P' && item.type != 'D');
-  if (!route && needs && !runs) route = route_.Decide(false, rules_, world.random, health);
+  if (!route && needs && !runs) route = route_.Decide(false, rules_, random, health);
   if (!route) {
     route_.OnTransactionEnd(false, rules_);
     return route.error();
   }
-  shard_bound_ = needs && runs;
+  shard_bound_ = shard_bound_ || (needs && runs);
   if (SessionMode()) route_.SetFixed(route->shard);
   std::optional<bool> primary_reads;
   if (route->primary_reads == Directive::Reads::kOn) primary_reads = true;
@@ -187,7 +191,7 @@ std::optional<Error> ClientSession::RouteRefusal(const FrameScanner::Item& item,
     return Error{ErrorCode::kActiveTransaction,
                  fmt::format("{} is not possible while this client keeps its server ({})",
                              CommandOf(*directive), reason),
-                 "End the state that keeps it (UNLISTEN, DROP, pg_advisory_unlock, CLOSE)."};
+                 "End the state that keeps it (UNLISTEN, DROP, pg_advisory_unlock, CLOSE, DEALLOCATE)."};
   }
   return item.type == 'Q' ? ShardRefusal(text) : std::nullopt;
 }

@@ -126,6 +126,7 @@ std::vector<Role> PrimaryAndThree() {
 
 TEST_CASE("reads are spread evenly over the replicas, writes go to the primary") {
   Fixture world(PrimaryAndThree());
+  world.Serve(9);  // a host that opens its first connection gives its turn to one that is free
   CHECK(world.Serve(3000) == std::vector<size_t>{0, 1000, 1000, 1000});
   CHECK(world.Serve(100, WantedRole::kPrimary) == std::vector<size_t>{100, 0, 0, 0});
   CHECK(world.Serve(400, WantedRole::kAny) == std::vector<size_t>{100, 100, 100, 100});
@@ -140,6 +141,7 @@ TEST_CASE("a host that refuses is banned, and its client gets another server") {
   REQUIRE(client.has_lease());
   CHECK(world.HostOf(client) != 1);
   CHECK(world.bans.IsBanned(HostId{1}, world.loop.Now()));
+  world.Serve(4);
   const std::vector<size_t> served = world.Serve(1000);
   CHECK(served[1] == 0);
   CHECK(served[2] == 500);
@@ -389,4 +391,108 @@ TEST_CASE("a host that owes nothing is not silent, and no host is where nobody a
     world.loop.Pass(seconds(60));
     CHECK(world.Ask().has_lease());
   }
+}
+
+namespace {
+
+// Two peers, the first with an idle connection; connect_timeout is 1 s.
+struct OneIdle : Fixture {
+  OneIdle() : Fixture({Role::kPeer, Role::kPeer}, Hasty()) {
+    FakeWaiter& first = Ask(WantedRole::kAny);
+    LogInAll();
+    first.Release();
+    loop.EndTurn();
+    idle = HasIdle(0) ? 0 : 1;
+  }
+  static ClusterSettings Hasty() {
+    ClusterSettings settings = Settings();
+    settings.connect_timeout = seconds(1);
+    return settings;
+  }
+  bool HasIdle(size_t host) { return pools[host]->HasIdle(); }
+  size_t idle;
+};
+
+}  // namespace
+
+TEST_CASE("nobody waits for a login while another host has a free connection") {
+  OneIdle world;
+  for (int i = 0; i < 10; ++i) {
+    FakeWaiter& client = world.Ask(WantedRole::kAny);
+    REQUIRE(client.has_lease());
+    CHECK(world.HostOf(client) == world.idle);
+    client.Release();
+    world.loop.EndTurn();
+  }
+  CHECK(world.launchers[1 - world.idle].launches == 1);  // for later
+  CHECK(world.launchers[world.idle].launches == 1);
+  world.LogInAll();
+  std::vector<size_t> served(2);
+  for (int i = 0; i < 10; ++i) {
+    FakeWaiter& client = world.Ask(WantedRole::kAny);
+    ++served[world.HostOf(client)];
+    client.Release();
+    world.loop.EndTurn();
+  }
+  CHECK(served == std::vector<size_t>{5, 5});
+}
+
+TEST_CASE("who waits behind a silent login gets what becomes free, and other hosts are tried") {
+  Fixture world({Role::kPeer, Role::kPeer, Role::kPeer}, OneIdle::Hasty());
+  FakeWaiter& one = world.Ask(WantedRole::kAny);
+  const auto logins = [&] {
+    size_t count = 0;
+    for (const FakeLauncher& each : world.launchers) count += each.Count(ServerState::kLogin);
+    return count;
+  };
+  CHECK(logins() == 1);
+  world.loop.Pass(milliseconds(100));
+  CHECK(logins() == 3);
+  world.LogIn(2);
+  CHECK(one.has_lease());
+  CHECK(one.failures.empty());
+}
+
+TEST_CASE("who has waited for connect_timeout while no host answers is told so, once") {
+  Fixture world({Role::kPeer, Role::kPeer, Role::kPeer}, OneIdle::Hasty());
+  FakeWaiter& one = world.Ask(WantedRole::kAny);
+  world.loop.Pass(milliseconds(500));
+  FakeWaiter& two = world.Ask(WantedRole::kAny);
+  world.loop.Pass(milliseconds(499));
+  CHECK(one.failures.empty());
+  world.loop.Pass(milliseconds(101));
+  REQUIRE(one.failures.size() == 1);
+  CHECK(one.failures[0].code == ErrorCode::kServerUnreachable);
+  for (const char* host : {"h0:5432", "h1:5432", "h2:5432"}) {
+    CHECK(one.failures[0].detail.find(host) != std::string::npos);
+  }
+  CHECK(two.failures.empty());
+  world.LogIn(1);
+  CHECK(two.has_lease());
+}
+
+TEST_CASE("a ban that is lifted, or ends, serves those who wait") {
+  OneIdle world;
+  FakeWaiter& holder = world.Ask(WantedRole::kAny);  // and no more may be opened there
+  REQUIRE(holder.has_lease());
+  const size_t host = world.HostOf(holder);
+  const HostId other{static_cast<uint32_t>(1 - host)};
+  world.LogInAll();
+  REQUIRE(world.HasIdle(1 - host));
+  world.bans.AdminBan(other, seconds(5), world.loop.Now());
+  FakeWaiter& second = world.Ask(WantedRole::kAny);
+  world.LogInAll();
+  REQUIRE(second.has_lease());
+  REQUIRE(world.HostOf(second) == host);
+  FakeWaiter& waits = world.Ask(WantedRole::kAny);
+  CHECK_FALSE(waits.has_lease());
+  SECTION("lifted") {
+    world.bans.Unban(other, world.loop.Now());
+    world.cluster->OnBansChanged();
+  }
+  SECTION("its time is over") {
+    world.loop.Pass(seconds(31));
+  }
+  REQUIRE(waits.has_lease());
+  CHECK(world.HostOf(waits) == 1 - host);
 }

@@ -26,7 +26,7 @@ SKIPPED = 77
 CLIENTS = 20
 REPLICAS = 3
 # Enough for all clients on three replicas, and for those that are left on two.
-POOL_SIZE = 8
+POOL_SIZE = 10
 CONNECT_TIMEOUT = 2
 HEALTHCHECK_TIMEOUT = 1
 BAN_TIME = 2

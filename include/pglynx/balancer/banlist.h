@@ -109,6 +109,8 @@ class Banlist {
   // be probed now; zero: all that are banned are being probed, or banned by an operator.
   size_t Clear(std::span<const HostId> hosts, TimePoint now);
 
+  // Then nobody is banned.
+  [[nodiscard]] bool empty() const { return records_.empty(); }
   [[nodiscard]] bool IsBanned(HostId host, TimePoint now) const;
   // False for no hosts.
   [[nodiscard]] bool AllBanned(std::span<const HostId> hosts, TimePoint now) const;

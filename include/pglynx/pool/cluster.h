@@ -16,6 +16,8 @@
 // - a host that has said nothing for a while though it owes answers is asked by a health check,
 //   and serves nobody new until it has answered. Only a late answer bans it: one slow statement
 //   does not;
+// - nobody waits for a login while another host has a free connection, and who has waited for a
+//   tenth of connect_timeout has every host tried;
 // - a host whose ban has run out is tried by one login; until that has ended no other goes there;
 // - a primary is never banned for writes. Reads go to it where primary_reads_enabled when every
 //   replica is banned; if nothing is left the bans are lifted once, and each host is tried.
@@ -51,6 +53,8 @@ struct ClusterSettings {
   balancer::BanTimes ban_times{};
   // How long a host that owes answers may be silent before it is asked; 0 = for ever.
   Duration silence_max{};
+  // After which who waits is told that no host can be had; 0 = never.
+  Duration connect_timeout{};
 };
 
 class Cluster {

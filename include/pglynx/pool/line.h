@@ -75,6 +75,8 @@ class Line {
   // !empty().
   Waiter& TakeOldest();
   void FailAll(const Error& error);
+  // Those who have waited since then or longer.
+  void FailSince(TimePoint since, const Error& error);
   // More clients wait than will be served within query_wait_timeout, by the pace at which the
   // line has moved: the error for one more. nullopt: it may join.
   [[nodiscard]] std::optional<Error> Overload() const;

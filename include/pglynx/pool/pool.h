@@ -217,6 +217,8 @@ class Pool final : private LineOwner {
   [[nodiscard]] Lease TakeIdle(uint64_t client_id);
   // The same in answer to TakeFree.
   void GiveTo(Waiter& waiter, PooledServer& server);
+  // It gets a server of this pool now: its wait is counted here.
+  void NoteWait(const Waiter& waiter);
   [[nodiscard]] bool HasIdle() const { return !idle_.empty() && !paused_; }
   // A login would begin now if somebody asked for one.
   [[nodiscard]] bool CanConnect();

@@ -131,7 +131,7 @@ class Pools {
   [[nodiscard]] std::vector<balancer::HostId> HostsOf(std::string_view host,
                                                       std::optional<uint16_t> port) const;
   [[nodiscard]] balancer::HostId HostOf(const net::Address& address);
-  [[nodiscard]] static pool::ClusterSettings ClusterSettingsOf(const config::Pool& pool);
+  [[nodiscard]] static pool::ClusterSettings ClusterSettingsOf(const Configured& who);
   [[nodiscard]] static bool IsUnused(const Entry& entry);
   // At the end of the turn: servers that were closed in it go first.
   void Drop(Entry entry);
