@@ -2,9 +2,22 @@
 
 #include "pglynx/config/load.h"
 #include "pglynx/core/log.h"
+#include "pglynx/server/connect_check.h"
 #include "pglynx/server/environment.h"
 #include "pglynx/server/options.h"
 #include "pglynx/server/worker.h"
+
+namespace {
+
+int Connect(const pglynx::config::Config& config) {
+  const pglynx::server::ConnectReport report = pglynx::server::CheckByConnecting(config);
+  for (const std::string& line : report.lines) std::printf("%s\n", line.c_str());
+  if (report.findings == 0) return 0;
+  std::printf("findings: %zu\n", report.findings);
+  return pglynx::server::kExitFound;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using pglynx::server::kExitConfig;
@@ -29,7 +42,7 @@ int main(int argc, char** argv) {
       std::fprintf(stderr, "warning: %s\n", warning.c_str());
     }
     std::printf("%s is valid\n", path.c_str());
-    return 0;
+    return parsed.options.connect ? Connect(*config) : 0;
   }
   const auto level = static_cast<pglynx::LogLevel>(config->general.log_level);
   const auto format = static_cast<pglynx::LogFormat>(config->general.log_format);

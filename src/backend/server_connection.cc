@@ -369,11 +369,16 @@ void ServerConnection::OnTimeout() {
   }
 }
 
+std::string ServerConnection::PeerHost() const {
+  return stream_ == nullptr ? "" : stream_->RemoteAddress().host;
+}
+
+// To the very server: its name may stand for another one by now, or for several.
 void ServerConnection::Cancel(std::function<void()> done) {
   ++cancels_in_flight_;
   ++pool_.cancels_in_flight;
   const Duration timeout = launcher_.target().connect_timeout;
-  launcher_.world().cancels.Start({address_, pid_, cancel_secret_, timeout}, *this,
+  launcher_.world().cancels.Start({stream_->RemoteAddress(), pid_, cancel_secret_, timeout}, *this,
                                   std::move(done));
 }
 

@@ -48,6 +48,7 @@ class ServerConnection final : public pool::PooledServer,
   void Close() override;
   [[nodiscard]] bool HasCancelInFlight() const override { return cancels_in_flight_ > 0; }
   [[nodiscard]] std::string Peer() const override { return address_.ToString(); }
+  [[nodiscard]] std::string PeerHost() const override;
   [[nodiscard]] uint32_t pid() const override { return pid_; }
   void FillRow(pool::ConnectionRow& row) const override;
 

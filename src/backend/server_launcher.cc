@@ -15,6 +15,19 @@ bool ToKey(std::string_view bytes, auth::ScramKey& key) {
 
 }  // namespace
 
+handshake::ServerCredential OwnCredential(const auth::Credential& credential) {
+  switch (credential.kind()) {
+    case auth::Credential::Kind::kPlainPassword:
+      return handshake::PlainPassword{credential.secret()};
+    case auth::Credential::Kind::kMd5Secret:
+      return handshake::Md5Secret{credential.secret()};
+    case auth::Credential::Kind::kNone:
+    case auth::Credential::Kind::kScramVerifier:
+      break;
+  }
+  return std::monostate();
+}
+
 std::unique_ptr<pool::PooledServer> Launcher::Launch(pool::Pool& pool, uint64_t id) {
   auto server = std::make_unique<ServerConnection>(*this, pool, id);
   server->Start();
@@ -27,15 +40,8 @@ void Launcher::SetTarget(ServerTarget target) {
 }
 
 handshake::ServerCredential Launcher::CredentialFor(const pool::Pool& pool) const {
-  switch (target_.credential.kind()) {
-    case auth::Credential::Kind::kPlainPassword:
-      return handshake::PlainPassword{target_.credential.secret()};
-    case auth::Credential::Kind::kMd5Secret:
-      return handshake::Md5Secret{target_.credential.secret()};
-    case auth::Credential::Kind::kNone:
-    case auth::Credential::Kind::kScramVerifier:
-      break;
-  }
+  handshake::ServerCredential own = OwnCredential(target_.credential);
+  if (!std::holds_alternative<std::monostate>(own)) return own;
   auth::ScramKeys keys;
   if (ToKey(pool.scram_client_key, keys.client_key) &&
       ToKey(pool.scram_server_key, keys.server_key)) {

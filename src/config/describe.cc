@@ -58,6 +58,7 @@ constexpr Row kRows[] = {
     {"healthcheck_delay", [](const C& c) { return Text(c.general.healthcheck_delay); }},
     {"ban_time", [](const C& c) { return Text(c.general.ban_time); }},
     {"ban_time_max", [](const C& c) { return Text(c.general.ban_time_max); }},
+    {"dns_max_ttl", [](const C& c) { return Text(c.general.dns_max_ttl); }},
     {"server_retry_min", [](const C& c) { return Text(c.general.server_retry_min); }},
     {"server_retry_max", [](const C& c) { return Text(c.general.server_retry_max); }},
     {"shutdown_timeout", [](const C& c) { return Text(c.general.shutdown_timeout); }},

@@ -41,7 +41,7 @@ constexpr KeyRule kGeneral[] = {
     {"healthcheck_delay"},
     {"ban_time"},
     {"ban_time_max"},
-    {"dns_max_ttl", kLater},
+    {"dns_max_ttl"},
     {"server_retry_min"},
     {"server_retry_max"},
     {"shutdown_timeout"},

@@ -24,6 +24,8 @@ constexpr std::string_view kHostForms = "an IPv4 or IPv6 address or a host name"
 constexpr TextRange kNameRange{1, 255};
 constexpr BytesRange kMessageRange{uint64_t{1} << 10U, uint64_t{1} << 30U};
 constexpr BytesRange kBufferedRange{uint64_t{1} << 20U, uint64_t{1} << 40U};
+constexpr DurationRange kLookupRange{std::chrono::seconds(1), hours(24), true,
+                                     std::chrono::seconds(1)};
 constexpr DurationRange kRetryRange{milliseconds(1), hours(1)};
 constexpr DurationRange kLoginRange{milliseconds(1), hours(24), true};
 constexpr DurationRange kShutdownRange{milliseconds(1), hours(24 * 7)};
@@ -135,6 +137,7 @@ void ReadGeneral(const TomlValue& root, KeyReader& reader, InheritedTimes& times
   ReadTimeouts(reader, times.timeouts);
   reader.ReadBool("server_round_robin", general.server_round_robin);
   ReadHealthTimes(reader, times.health);
+  reader.ReadDuration("dns_max_ttl", kLookupRange, general.dns_max_ttl);
   ReadRetry(reader, general);
   reader.ReadDuration("shutdown_timeout", kShutdownRange, general.shutdown_timeout);
   ReadTcp(reader, general);

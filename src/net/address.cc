@@ -1,5 +1,8 @@
 #include "pglynx/net/address.h"
 
+#include <netdb.h>
+#include <sys/socket.h>
+
 #include <fmt/format.h>
 
 namespace pglynx::net {
@@ -12,6 +15,17 @@ std::string Address::ToString() const {
 
 std::string Address::UnixPath() const {
   return fmt::format("{}/.s.PGSQL.{}", host, port);
+}
+
+bool IsNumericHost(const std::string& host) {
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_NUMERICHOST;
+  addrinfo* found = nullptr;
+  if (getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) return false;
+  freeaddrinfo(found);
+  return true;
 }
 
 }  // namespace pglynx::net

@@ -19,12 +19,32 @@ struct Target {
   socklen_t length = 0;
 };
 
+// An address that says nothing for so long is not waited for alone: the next one is tried beside
+// it.
+constexpr Duration kNextAddressDelay = std::chrono::milliseconds(250);
+
 class UvPendingConnect;
 
 // Lives until libuv has called back, however long the connect lives.
 struct ResolveRequest {
   uv_getaddrinfo_t request{};
   UvPendingConnect* connect = nullptr;  // nullptr: given up
+};
+
+// A socket that connects to one of the addresses.
+struct ConnectAttempt {
+  explicit ConnectAttempt(UvPendingConnect& connect_in, int descriptor_in)
+      : connect(connect_in), descriptor(descriptor_in) {}
+  ConnectAttempt(const ConnectAttempt&) = delete;
+  ConnectAttempt& operator=(const ConnectAttempt&) = delete;
+  ~ConnectAttempt() {
+    if (poll != nullptr) CloseAndFree(std::move(poll));
+    if (descriptor >= 0) close(descriptor);
+  }
+
+  UvPendingConnect& connect;
+  int descriptor;
+  std::unique_ptr<uv_poll_t> poll;
 };
 
 // Resolve, then try each address in turn; the first that accepts wins.
@@ -37,8 +57,6 @@ class UvPendingConnect final : public PendingConnect {
       resolving_->connect = nullptr;
       uv_cancel(reinterpret_cast<uv_req_t*>(&resolving_->request));
     }
-    StopPolling();
-    if (descriptor_ >= 0) close(descriptor_);
   }
 
   void Start() {
@@ -114,54 +132,57 @@ class UvPendingConnect final : public PendingConnect {
     }
   }
 
+  // Starts the next attempt. Fails when nothing is left to be tried or waited for.
   void TryNext() {
     while (next_target_ < targets_.size()) {
       const Target& target = targets_[next_target_++];
-      descriptor_ = socket(target.address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-      if (descriptor_ < 0) {
+      const int descriptor =
+          socket(target.address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+      if (descriptor < 0) {
         cause_ = std::strerror(errno);
         continue;
       }
-      if (connect(descriptor_, reinterpret_cast<const sockaddr*>(&target.address), target.length) !=
+      auto attempt = std::make_unique<ConnectAttempt>(*this, descriptor);
+      if (connect(descriptor, reinterpret_cast<const sockaddr*>(&target.address), target.length) !=
               0 &&
           errno != EINPROGRESS) {
         cause_ = std::strerror(errno);
-        close(descriptor_);
-        descriptor_ = -1;
         continue;
       }
-      StartPolling();
+      StartPolling(*attempts_.emplace_back(std::move(attempt)));
+      if (next_target_ < targets_.size()) {
+        loop_.Arm(next_address_, loop_.Now() + kNextAddressDelay);
+      }
       return;
     }
-    Fail(cause_);
+    if (attempts_.empty()) Fail(cause_);
   }
 
-  void StartPolling() {
-    poll_ = std::make_unique<uv_poll_t>();
-    PGLYNX_CHECK(uv_poll_init(&loop_.loop, poll_.get(), descriptor_) == 0);
-    poll_->data = this;
-    uv_poll_start(poll_.get(), UV_WRITABLE, [](uv_poll_t* handle, int, int) {
-      static_cast<UvPendingConnect*>(handle->data)->OnWritable();
+  void StartPolling(ConnectAttempt& attempt) {
+    attempt.poll = std::make_unique<uv_poll_t>();
+    PGLYNX_CHECK(uv_poll_init(&loop_.loop, attempt.poll.get(), attempt.descriptor) == 0);
+    attempt.poll->data = &attempt;
+    uv_poll_start(attempt.poll.get(), UV_WRITABLE, [](uv_poll_t* handle, int, int) {
+      auto& writable = *static_cast<ConnectAttempt*>(handle->data);
+      writable.connect.OnWritable(writable);
     });
   }
 
-  void StopPolling() {
-    if (poll_ != nullptr) CloseAndFree(std::move(poll_));
-  }
-
-  void OnWritable() {
+  void OnWritable(ConnectAttempt& attempt) {
     int error_number = 0;
     socklen_t length = sizeof error_number;
-    getsockopt(descriptor_, SOL_SOCKET, SO_ERROR, &error_number, &length);
-    StopPolling();
-    const int descriptor = descriptor_;
-    descriptor_ = -1;
+    getsockopt(attempt.descriptor, SOL_SOCKET, SO_ERROR, &error_number, &length);
     if (error_number != 0) {
       cause_ = std::strerror(error_number);
-      close(descriptor);
+      std::erase_if(attempts_, [&attempt](const auto& other) { return other.get() == &attempt; });
+      next_address_.Disarm();
       TryNext();
       return;
     }
+    CloseAndFree(std::move(attempt.poll));
+    const int descriptor = std::exchange(attempt.descriptor, -1);
+    attempts_.clear();
+    next_address_.Disarm();
     // The listener may destroy this object: nothing is touched afterwards.
     listener_.OnConnected(UvStream::Adopt(loop_, descriptor, address_));
   }
@@ -183,10 +204,10 @@ class UvPendingConnect final : public PendingConnect {
   ResolveRequest* resolving_ = nullptr;
   std::vector<Target> targets_;
   size_t next_target_ = 0;
-  std::unique_ptr<uv_poll_t> poll_;
+  std::vector<std::unique_ptr<ConnectAttempt>> attempts_;  // oldest first
+  Timer next_address_ = MemberTimer<&UvPendingConnect::TryNext>(this);
   Task failed_ = MemberTask<&UvPendingConnect::OnFailed>(this);
   std::string cause_ = "no address";
-  int descriptor_ = -1;
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <linux/sockios.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
@@ -363,6 +364,16 @@ void UvStream::FinishAndClose(std::unique_ptr<Deletable> kept) {
   if (handle_ != nullptr) handle_->Finish(std::move(kept));
 }
 
+Address UvStream::RemoteAddress() const {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  if (handle_ == nullptr || peer_.is_unix()) return peer_;
+  if (getpeername(handle_->descriptor(), reinterpret_cast<sockaddr*>(&storage), &length) != 0) {
+    return peer_;
+  }
+  return FromSockaddr(storage);
+}
+
 Address UvStream::LocalAddress() const {
   sockaddr_storage storage{};
   socklen_t length = sizeof storage;
@@ -397,6 +408,10 @@ Address FromSockaddr(const sockaddr_storage& storage) {
   if (storage.ss_family == AF_INET6) {
     const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage);
     inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
+    std::array<char, IF_NAMESIZE> zone{};
+    if (v6.sin6_scope_id != 0 && if_indextoname(v6.sin6_scope_id, zone.data()) != nullptr) {
+      return {fmt::format("{}%{}", text.data(), zone.data()), ntohs(v6.sin6_port)};
+    }
     return {text.data(), ntohs(v6.sin6_port)};
   }
   return {};

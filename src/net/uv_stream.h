@@ -31,6 +31,7 @@ class UvStream final : public Stream {
   using Stream::FinishAndClose;
   void FinishAndClose(std::unique_ptr<Deletable> kept) override;
   [[nodiscard]] const Address& peer() const override { return peer_; }
+  [[nodiscard]] Address RemoteAddress() const override;
   [[nodiscard]] Address LocalAddress() const override;
 
   class Handle;
@@ -44,7 +45,7 @@ class UvStream final : public Stream {
 // and ignored: a socket without them works.
 void ApplySocketOptions(int descriptor, const SocketOptions& options);
 
-// An address in numbers; empty host for an unnamed Unix socket.
+// An address in numbers, with its zone where it needs one; empty host for an unnamed Unix socket.
 Address FromSockaddr(const sockaddr_storage& storage);
 
 }  // namespace pglynx::net

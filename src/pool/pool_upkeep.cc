@@ -37,6 +37,22 @@ void Pool::ReplaceServers() {
   world_.loop.Post(serve_);
 }
 
+size_t Pool::ReplaceServersNotAt(std::span<const std::string> addresses) {
+  std::vector<PooledServer*> moved;
+  for (const std::unique_ptr<PooledServer>& server : servers_) {
+    const std::string host = server->PeerHost();
+    const bool stays =
+        host.empty() || std::find(addresses.begin(), addresses.end(), host) != addresses.end();
+    if (!stays && !server->close_needed) moved.push_back(server.get());
+  }
+  for (PooledServer* server : moved) {
+    server->close_needed = true;
+    if (server->state == ServerState::kIdle) server->Close();
+  }
+  if (!moved.empty()) world_.loop.Post(serve_);
+  return moved.size();
+}
+
 void Pool::Shutdown(const Error& error) {
   stopping_ = true;
   share_.LeaveLine();

@@ -16,6 +16,9 @@ ParsedOptions ParseOptions(int argc, const char* const* argv) {
                  fmt::format("configuration file (default {})", parsed.options.config_path));
   app.add_option("FILE", positional, "the same, without --config");
   app.add_flag("--check", parsed.options.check, "validate the file and exit: 0 valid, 78 invalid");
+  app.add_flag("--connect", parsed.options.connect,
+               "with --check: log in to every server, too, and compare the shards: 2 if something "
+               "is wrong");
   app.set_version_flag("--version,-V", fmt::format("pglynx {}", kVersion));
   try {
     app.parse(argc, argv);
@@ -30,6 +33,11 @@ ParsedOptions ParseOptions(int argc, const char* const* argv) {
   }
   if (!named.empty() && !positional.empty()) {
     parsed.output = "pglynx: a file was given twice: with --config and without (see --help)\n";
+    parsed.exit_status = kExitUsage;
+    return parsed;
+  }
+  if (parsed.options.connect && !parsed.options.check) {
+    parsed.output = "pglynx: --connect needs --check (see --help)\n";
     parsed.exit_status = kExitUsage;
     return parsed;
   }

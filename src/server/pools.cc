@@ -230,6 +230,23 @@ void Pools::Update(Entry& entry, const Configured& who) {
   if (entry.cluster != nullptr) entry.cluster->OnSettings();
 }
 
+void Pools::OnAddresses(std::string_view name, std::span<const std::string> addresses) {
+  size_t moved = 0;
+  for (const auto& [key, entry] : pools_) {
+    for (const std::vector<Member>& shard : entry.shards) {
+      for (const Member& member : shard) {
+        if (member.launcher->target().address.host != name) continue;
+        moved += member.pool->ReplaceServersNotAt(addresses);
+      }
+    }
+  }
+  if (moved == 0) return;
+  world_.backend.log.Write(
+      LogLevel::kInfo,
+      "server connections to addresses that the name no longer has: closed when they are free",
+      {{"name", name}, {"connections", std::to_string(moved)}});
+}
+
 // ----- the console -----
 
 std::vector<pool::Pool*> Pools::Of(std::string_view database) const {

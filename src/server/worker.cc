@@ -46,6 +46,10 @@ Worker::Worker(StderrLog& log, std::string config_path, config::Config config)
       cancels_(loop_, loop_),
       backend_world_{loop_, loop_, log_, random_, parameters_, cancels_},
       pools_({backend_world_, ids_}, *config_),
+      names_({loop_, loop_, log_},
+             [this](const std::string& name, std::span<const std::string> addresses) {
+               pools_.OnAddresses(name, addresses);
+             }),
       session_world_{.loop = loop_,
                      .log = log_,
                      .random = random_,
@@ -61,6 +65,7 @@ Worker::Worker(StderrLog& log, std::string config_path, config::Config config)
   ApplyGlobalSettings();
   MakeConsoleCredentials();
   pools_.Apply(*config_, *sessions_);
+  names_.Apply(*config_);
 }
 
 // Clients give their servers back, servers leave their pools, and only then may pools go.
@@ -191,6 +196,7 @@ Result<std::vector<std::string>> Worker::Reload() {
   ApplyGlobalSettings();
   MakeConsoleCredentials();
   pools_.Apply(*config_, *sessions_);
+  names_.Apply(*config_);
   for (const std::string& warning : config_->warnings) log_.Warn(warning);
   std::vector<std::string> lines = diff.Describe();
   for (const std::string& line : lines) log_.Info("reload: " + line);

@@ -566,6 +566,39 @@ TEST_CASE("ServerConnection waits for its cancel before it is used again") {
   CHECK_FALSE(wire.over());
 }
 
+TEST_CASE("ServerConnection sends its cancel to the address that it is connected to") {
+  FakeBackend world({.address = {"db", 5432},
+                     .database = "shop",
+                     .user = "app",
+                     .credential = {},
+                     .connect_query = {},
+                     .connect_timeout = seconds(5)});
+  BackendClient client;
+  client.Ask(world.pool);
+  world.loop.turns.EndTurn();
+  world.connector.attempts[0].wire.remote_host = "10.0.0.7";
+  world.connector.Accept(0).Receive(FakeBackend::LoginOk());
+  CHECK(client.lease->PeerHost() == "10.0.0.7");
+  CHECK(client.lease->Peer() == "db:5432");
+  client.lease->Cancel([] {});
+  CHECK(world.connector.attempts[1].address == pglynx::net::Address{"10.0.0.7", 5432});
+  world.connector.Accept(1).Hangup();
+}
+
+TEST_CASE("ServerConnection has no address before it is connected") {
+  FakeBackend world;
+  pglynx::pool::Pool& pool = world.pool;
+  BackendClient client;
+  client.Ask(pool);
+  world.loop.turns.EndTurn();
+  CHECK(pool.ReplaceServersNotAt(std::vector<std::string>{"10.0.0.9"}) == 0);
+  FakeWire& wire = world.connector.Accept(0);
+  CHECK(pool.ReplaceServersNotAt(std::vector<std::string>{"10.0.0.1"}) == 0);
+  CHECK(pool.ReplaceServersNotAt(std::vector<std::string>{"10.0.0.9"}) == 1);
+  wire.Receive(FakeBackend::LoginOk());
+  CHECK(wire.over());
+}
+
 TEST_CASE("ServerConnection may be gone before its cancel is over") {
   FakeBackend world;
   BackendClient client;

@@ -69,6 +69,7 @@ TEST_CASE("a row has the value as the file would write it") {
   config.general.healthcheck_delay = {};
   config.general.ban_time = std::chrono::minutes(5);
   config.general.ban_time_max = std::chrono::hours(2);
+  config.general.dns_max_ttl = {};
   config.admin.password = {Secret::Kind::kPlain, "hunter2"};
   std::vector<ConfigRow> rows;
   for (const ConfigRow& row : Describe(config)) {
@@ -88,6 +89,7 @@ TEST_CASE("a row has the value as the file would write it") {
                                        {"healthcheck_delay", "0", "30s", true},
                                        {"ban_time", "5m", "1m", true},
                                        {"ban_time_max", "2h", "10m", true},
+                                       {"dns_max_ttl", "0", "30s", true},
                                        {"admin.password", "********", "", true}});
 }
 

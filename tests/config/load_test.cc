@@ -87,6 +87,7 @@ query_wait_timeout = "6s"
 idle_timeout = 0
 server_lifetime = "8h"
 server_round_robin = true
+dns_max_ttl = 17
 server_retry_min = "9ms"
 server_retry_max = "10ms"
 shutdown_timeout = "11s"
@@ -120,6 +121,7 @@ method = "md5"
   CHECK(general.idle_timeout == 0s);
   CHECK(general.server_lifetime == 8h);
   CHECK(general.server_round_robin);
+  CHECK(general.dns_max_ttl == 17s);
   CHECK(general.server_retry_min == 9ms);
   CHECK(general.server_retry_max == 10ms);
   CHECK(general.shutdown_timeout == 11s);

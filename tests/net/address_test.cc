@@ -25,6 +25,15 @@ TEST_CASE("Address is written as host and port, or as the socket's file") {
   }
 }
 
+TEST_CASE("addresses in numbers are told apart from names") {
+  for (const char* host : {"127.0.0.1", "::1", "2001:db8::7", "fe80::1%lo"}) {
+    CHECK(pglynx::net::IsNumericHost(host));
+  }
+  for (const char* host : {"localhost", "db.example.org", "10.0.0.300", "db1", "cafe"}) {
+    CHECK_FALSE(pglynx::net::IsNumericHost(host));
+  }
+}
+
 TEST_CASE("Address is a value") {
   const Address one{"a", 1};
   const Address same = one;

@@ -74,6 +74,9 @@ TEST_CASE("Streams carry bytes both ways") {
   CHECK(client->stream->pending_bytes() == 0);
   CHECK(client->stream->peer() == server->stream->LocalAddress());
   CHECK(server->stream->peer() == client->stream->LocalAddress());
+  CHECK(client->stream->RemoteAddress() == server->stream->LocalAddress());
+  client->stream->Close();
+  CHECK(client->stream->RemoteAddress() == client->stream->peer());
 }
 
 TEST_CASE("A stream sends any number of chunks in order") {

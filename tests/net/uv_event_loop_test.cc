@@ -267,7 +267,9 @@ TEST_CASE("Connect resolves names") {
   const auto pending = world.loop.Connect({"localhost", listener->address().port}, world);
   REQUIRE(world.RunUntil([&] { return !world.connected.empty() || !world.failures.empty(); }));
   REQUIRE(world.failures.empty());
-  CHECK(world.connected[0]->stream->peer().host == "localhost");
+  const pglynx::net::Stream& stream = *world.connected[0]->stream;
+  CHECK(stream.peer().host == "localhost");
+  CHECK(stream.RemoteAddress() == listener->address());
 }
 
 TEST_CASE("A connect that is given up calls nobody") {

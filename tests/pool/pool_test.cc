@@ -474,6 +474,46 @@ TEST_CASE("Pool closes every server after ReplaceServers when it is free") {
   CHECK(world.launcher.launches == 3);
 }
 
+TEST_CASE("Pool closes servers at addresses that their name lost, when they are free") {
+  Fixture world(SettingsOfSize(4));
+  std::deque<FakeWaiter> clients;
+  for (uint64_t id = 1; id <= 4; ++id) clients.emplace_back(id).Ask(world.pool);
+  for (int login = 0; login < 4; ++login) world.launcher.LogIn();
+  clients[0].server().host = "10.0.0.2";
+  clients[1].server().host = "10.0.0.2";
+  clients[2].server().host = "::1";
+  clients[0].Release();
+  clients[3].Release();
+  const std::vector<std::string> addresses = {"::1", "10.0.0.1"};
+  CHECK(world.pool.ReplaceServersNotAt(addresses) == 2);
+  CHECK(world.pool.server_count() == 3);
+  CHECK(world.pool.close_needed_count() == 1);
+  CHECK(clients[1].has_lease());
+  CHECK(world.pool.ReplaceServersNotAt(addresses) == 0);
+  clients[1].Release();
+  CHECK(world.pool.server_count() == 2);
+  clients[2].Release();
+  CHECK(world.pool.server_count() == 2);
+  CHECK(world.launcher.Count(ServerState::kIdle) == 2);
+}
+
+TEST_CASE("Pool closes a server that logs in at an address that its name lost") {
+  Fixture world;
+  FakeWaiter client(1);
+  client.Ask(world.pool);
+  const std::vector<std::string> addresses = {"10.0.0.2"};
+  world.launcher.In(ServerState::kLogin).at(0)->host = "";  // it is not connected yet
+  CHECK(world.pool.ReplaceServersNotAt(addresses) == 0);
+  world.launcher.In(ServerState::kLogin).at(0)->host = "10.0.0.1";
+  CHECK(world.pool.ReplaceServersNotAt(addresses) == 1);
+  world.launcher.LogIn();
+  CHECK_FALSE(client.has_lease());
+  world.loop.Pass(Duration(0));
+  CHECK(world.launcher.launches == 2);
+  world.launcher.LogIn();
+  CHECK(client.has_lease());
+}
+
 TEST_CASE("Pool shrinks to a smaller pool_size and grows to a larger one") {
   Fixture world(SettingsOfSize(3));
   std::deque<FakeWaiter> clients;

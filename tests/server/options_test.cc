@@ -41,6 +41,17 @@ TEST_CASE("--check takes the file either way") {
   CHECK(parsed.options.config_path == "a.toml");
 }
 
+TEST_CASE("--connect goes with --check") {
+  CHECK_FALSE(Parse({"--check", "a.toml"}).options.connect);
+  for (const auto& arguments : std::vector<std::vector<const char*>>{
+           {"--check", "--connect", "a.toml"}, {"--connect", "--config", "a.toml", "--check"}}) {
+    const ParsedOptions parsed = Parse(arguments);
+    CHECK(parsed.run);
+    CHECK((parsed.options.check && parsed.options.connect));
+    CHECK(parsed.options.config_path == "a.toml");
+  }
+}
+
 TEST_CASE("--version and --help print and exit with 0") {
   const ParsedOptions version = Parse({"--version"});
   CHECK_FALSE(version.run);
@@ -50,11 +61,15 @@ TEST_CASE("--version and --help print and exit with 0") {
   CHECK_FALSE(help.run);
   CHECK(help.exit_status == 0);
   CHECK(help.output.find("--check") != std::string::npos);
+  CHECK(help.output.find("--connect") != std::string::npos);
 }
 
 TEST_CASE("mistakes are told in one line and exit with 64") {
-  for (const auto& arguments : std::vector<std::vector<const char*>>{
-           {"--no-such-option"}, {"a.toml", "b.toml"}, {"--config", "a.toml", "b.toml"}}) {
+  for (const auto& arguments :
+       std::vector<std::vector<const char*>>{{"--no-such-option"},
+                                             {"a.toml", "b.toml"},
+                                             {"--config", "a.toml", "b.toml"},
+                                             {"--connect", "a.toml"}}) {
     const ParsedOptions parsed = Parse(arguments);
     CHECK_FALSE(parsed.run);
     CHECK(parsed.exit_status == pglynx::server::kExitUsage);

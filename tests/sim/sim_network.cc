@@ -108,6 +108,34 @@ std::unique_ptr<net::PendingConnect> SimNetwork::Connect(const net::Address& add
   return connect;
 }
 
+namespace {
+
+class SimPendingLookup final : public net::PendingLookup {
+ public:
+  explicit SimPendingLookup(SimLoop& loop) : loop_(loop) {}
+  ~SimPendingLookup() override { loop_.Unschedule(ticket); }
+  SimLoop::Ticket ticket;
+
+ private:
+  SimLoop& loop_;
+};
+
+}  // namespace
+
+std::unique_ptr<net::PendingLookup> SimNetwork::Resolve(const std::string& name, Done done) {
+  auto lookup = std::make_unique<SimPendingLookup>(loop_);
+  lookup->ticket = loop_.Schedule(loop_.Now() + dice_.Between(Duration::zero(), kResolveMax),
+                                  [this, name, done = std::move(done)] {
+                                    const auto found = names.find(name);
+                                    if (found == names.end()) {
+                                      done(Error{ErrorCode::kIo, "the name has no address"});
+                                    } else {
+                                      done(found->second);
+                                    }
+                                  });
+  return lookup;
+}
+
 std::unique_ptr<net::Listener> SimNetwork::Listen(const net::Address& address,
                                                   net::AcceptListener& listener) {
   const bool is_new = listeners_.emplace(address.ToString(), &listener).second;
@@ -115,7 +143,10 @@ std::unique_ptr<net::Listener> SimNetwork::Listen(const net::Address& address,
   return std::make_unique<SimListener>(*this, address);
 }
 
-std::unique_ptr<net::Stream> SimNetwork::Establish(const net::Address& address) {
+std::unique_ptr<net::Stream> SimNetwork::Establish(net::Address address) {
+  if (const auto named = names.find(address.host); named != names.end()) {
+    address.host = named->second.front();
+  }
   if (!listeners_.contains(address.ToString())) return nullptr;
   const uint64_t id = next_link_++;
   const bool to_pooler = address == pooler;

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "pglynx/net/event_loop.h"
+#include "pglynx/net/resolver.h"
 #include "sim/dice.h"
 #include "sim/sim_loop.h"
 
@@ -58,7 +59,7 @@ struct ReadEvent {
   [[nodiscard]] std::string ToString() const;
 };
 
-class SimNetwork final : public net::Connector {
+class SimNetwork final : public net::Connector, public net::Resolver {
  public:
   // What one direction of a connection holds in flight and unread.
   static constexpr size_t kWindowBytes = size_t{64} * 1024;
@@ -70,6 +71,8 @@ class SimNetwork final : public net::Connector {
 
   std::unique_ptr<net::PendingConnect> Connect(const net::Address& address,
                                                net::ConnectListener& listener) override;
+  // Of `names`; what is not there has no address.
+  std::unique_ptr<net::PendingLookup> Resolve(const std::string& name, Done done) override;
   // Accepts at this address until the result is destroyed. Precondition: nobody else does.
   std::unique_ptr<net::Listener> Listen(const net::Address& address, net::AcceptListener& listener);
 
@@ -80,6 +83,8 @@ class SimNetwork final : public net::Connector {
 
   // For links made from now on, and for the segments of all.
   NetworkFaults faults;
+  // What names stand for, the first is connected to. One that is not here is the name of a server.
+  std::map<std::string, std::vector<std::string>> names;
   // Where the pooler listens: everybody who connects there is not the pooler.
   net::Address pooler;
 
@@ -101,7 +106,7 @@ class SimNetwork final : public net::Connector {
   friend class SimPendingConnect;
 
   // Makes the link and tells the listener in a turn to come. nullptr: nobody listens.
-  std::unique_ptr<net::Stream> Establish(const net::Address& address);
+  std::unique_ptr<net::Stream> Establish(net::Address address);
   void Accept(uint64_t link_id, const net::Address& address);
   Link* FindLink(uint64_t id);
   [[nodiscard]] Reach ReachOf(const net::Address& address) const;

@@ -63,6 +63,7 @@ class SimStream final : public net::Stream {
   using net::Stream::FinishAndClose;
   void FinishAndClose(std::unique_ptr<Deletable> kept) override;
   [[nodiscard]] const net::Address& peer() const override { return peer_; }
+  [[nodiscard]] net::Address RemoteAddress() const override { return peer_; }
   [[nodiscard]] net::Address LocalAddress() const override { return local_; }
 
   // For the fakes: ends our direction and goes on reading, as shutdown(SHUT_WR).

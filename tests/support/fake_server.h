@@ -33,6 +33,7 @@ class FakeServer final : public pool::PooledServer {
   void Close() override;
   [[nodiscard]] bool HasCancelInFlight() const override { return cancels_in_flight > 0; }
   [[nodiscard]] std::string Peer() const override { return "fake:1"; }
+  [[nodiscard]] std::string PeerHost() const override { return host; }
   [[nodiscard]] uint32_t pid() const override { return 1; }
   void FillRow(pool::ConnectionRow&) const override {}
 
@@ -44,6 +45,7 @@ class FakeServer final : public pool::PooledServer {
   void RollBack();
   void CancelDone();
 
+  std::string host = "10.0.0.1";
   int cancels_in_flight = 0;
   int recycles = 0;
   int checks = 0;

@@ -38,6 +38,7 @@ struct FakeWire {
   int pauses = 0;
   bool closed = false;
   bool finished = false;
+  std::string remote_host;  // empty: what was asked for
 };
 
 class FakeStream final : public net::Stream {
@@ -68,6 +69,9 @@ class FakeStream final : public net::Stream {
     wire_.listener = nullptr;
   }
   [[nodiscard]] const net::Address& peer() const override { return peer_; }
+  [[nodiscard]] net::Address RemoteAddress() const override {
+    return {wire_.remote_host.empty() ? peer_.host : wire_.remote_host, peer_.port};
+  }
   [[nodiscard]] net::Address LocalAddress() const override { return {"127.0.0.1", 40000}; }
 
  private:

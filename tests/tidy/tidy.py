@@ -62,7 +62,8 @@ HOMES = [
 # the key derivations that Offload runs (its std::function has to be copyable); nothing else.
 SNAPSHOTS = "src/server/* include/pglynx/server/* src/config/* include/pglynx/config/* " \
             "src/admin/* include/pglynx/admin/* src/core/log.cc " \
-            "src/backend/server_connection.cc src/session/client_login.cc"
+            "src/backend/server_connection.cc src/backend/admin_query.cc " \
+            "src/session/client_login.cc"
 
 # Words in the code of src/ and include/ (comments and strings aside), where alone they may stand.
 WORDS = [

@@ -2,8 +2,9 @@
 # Tries the example: config/examples/sharding/run.sh
 #
 # Starts a throwaway PostgreSQL and pglynx with the configuration beside it, inserts the same rows
-# into a plain partitioned table and through pglynx into three shards, and compares. Exit status 0:
-# each shard holds exactly the rows of its partition. pglynx is $PGLYNX_BINARY, else that of the
+# into a plain partitioned table and through pglynx into three shards, and compares. Before, pglynx
+# --check --connect has to find that the shards fit the configuration. Exit status 0: each shard
+# holds exactly the rows of its partition. pglynx is $PGLYNX_BINARY, else that of the
 # release build, which is made if there is none. What it started is stopped at its end.
 set -euo pipefail
 
@@ -67,6 +68,7 @@ start_pglynx() {
   sed -e "s/5432/$server_port/; s/6432/$client_port/; s/6433/$admin_port/" \
     "$here/pglynx.toml" >"$work/pglynx.toml"
   chmod 600 "$work/pglynx.toml"
+  "$pglynx" --check --connect "$work/pglynx.toml" || die "the servers do not fit pglynx.toml"
   "$pglynx" --config "$work/pglynx.toml" </dev/null 2>"$work/pglynx.log" &
   pooler=$!
   for ((tries = 0; tries < 100; tries++)); do

@@ -41,6 +41,9 @@ struct ServerTarget {
   Duration healthcheck_timeout{};  // of the answer to a health check
 };
 
+// What a secret of the file proves to a server: a SCRAM verifier proves nothing.
+handshake::ServerCredential OwnCredential(const auth::Credential& credential);
+
 class Launcher final : public pool::ServerLauncher {
  public:
   Launcher(BackendWorld& world, ServerTarget target) : world_(world), target_(std::move(target)) {}

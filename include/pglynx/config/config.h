@@ -84,6 +84,9 @@ struct General {
   // it goes on failing; ban_time <= ban_time_max. 60s and 10m; live.
   Duration ban_time = std::chrono::seconds(60);
   Duration ban_time_max = std::chrono::minutes(10);
+  // How often the names of servers are looked up for the connections that are there; those to
+  // addresses that a name no longer has are closed when they are free. 0 = off. 30s; live.
+  Duration dns_max_ttl = std::chrono::seconds(30);
   // Back-off between connects to a failing server: first and longest. 100ms and 2s; live.
   Duration server_retry_min = std::chrono::milliseconds(100);
   Duration server_retry_max = std::chrono::seconds(2);

@@ -21,4 +21,7 @@ struct Address {
   bool operator==(const Address&) const = default;
 };
 
+// An IPv4 or IPv6 literal: stands for itself and needs no lookup.
+bool IsNumericHost(const std::string& host);
+
 }  // namespace pglynx::net

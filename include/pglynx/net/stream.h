@@ -69,7 +69,11 @@ class Stream {
   virtual void FinishAndClose(std::unique_ptr<Deletable> kept) = 0;
   void FinishAndClose() { FinishAndClose(nullptr); }
 
+  // As it was asked for, maybe by a name.
   [[nodiscard]] virtual const Address& peer() const = 0;
+  // In numbers: where a name was asked for, which of its addresses. peer() of a Unix socket, and
+  // where it is not known any more.
+  [[nodiscard]] virtual Address RemoteAddress() const = 0;
   [[nodiscard]] virtual Address LocalAddress() const = 0;
 };
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// The libuv implementation of the loop, its connector and its listeners. The header shows
-// no libuv type, so that only src/net/uv_* depends on it.
+// The libuv implementation of the loop, its connector, its resolver and its listeners. The header
+// shows no libuv type, so that only src/net/uv_* depends on it.
 //
 // Owner: server::Worker; outlives everything that uses it. Creation ends the process if
 // the system has no epoll.
@@ -12,10 +12,11 @@
 
 #include "pglynx/core/log.h"
 #include "pglynx/net/event_loop.h"
+#include "pglynx/net/resolver.h"
 
 namespace pglynx::net {
 
-class UvEventLoop final : public EventLoop, public Connector {
+class UvEventLoop final : public EventLoop, public Connector, public Resolver {
  public:
   explicit UvEventLoop(Log& log);
   ~UvEventLoop() override;
@@ -37,6 +38,7 @@ class UvEventLoop final : public EventLoop, public Connector {
 
   std::unique_ptr<PendingConnect> Connect(const Address& address,
                                           ConnectListener& listener) override;
+  std::unique_ptr<PendingLookup> Resolve(const std::string& name, Done done) override;
 
   // Binds and listens. Fails with kIo naming the address and the cause. A name listens on
   // its first address.

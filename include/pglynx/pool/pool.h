@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <variant>
@@ -255,6 +256,9 @@ class Pool final : private LineOwner {
   void Apply(PoolSettings settings);
   // The launcher's target has changed: every server is closed when it is free.
   void ReplaceServers();
+  // The name of its server stands for these addresses now: those that are at another one are closed
+  // when they are free. How many more that are.
+  size_t ReplaceServersNotAt(std::span<const std::string> addresses);
   // Fails every waiter with `error` and closes every free server; the rest closes at its
   // release.
   void Shutdown(const Error& error);
@@ -275,7 +279,7 @@ class Pool final : private LineOwner {
   // Closes every server now, whoever has it, and pauses. Its clients have been told.
   void Kill();
   [[nodiscard]] bool paused() const { return paused_; }
-  // Servers that ReplaceServers left to those who have them.
+  // Servers that these left to those who have them.
   [[nodiscard]] size_t close_needed_count() const;
 
   // --- called by Budget ---

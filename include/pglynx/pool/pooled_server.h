@@ -173,6 +173,8 @@ class PooledServer : public Deletable, public ListNode<PooledServer> {
   // --- for logs and SHOW ---
   // "host:port".
   [[nodiscard]] virtual std::string Peer() const = 0;
+  // The address of its host, in numbers; empty: it has none yet.
+  [[nodiscard]] virtual std::string PeerHost() const = 0;
   // Of the server's process, as it said at the login.
   [[nodiscard]] virtual uint32_t pid() const = 0;
   // Addresses, times and process id; the pool fills in the rest.

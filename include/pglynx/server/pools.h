@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -58,6 +59,8 @@ class Pools {
   pool::Pool& For(const session::UserEntry& user, std::string_view database);
   // Of a home; lives as long as that.
   [[nodiscard]] const routing::Rules& RulesFor(const pool::Pool& home) const;
+  // The server of this name is at these addresses now, and nowhere else.
+  void OnAddresses(std::string_view name, std::span<const std::string> addresses);
   void DropUnused();
   // Fails every waiter with `error` and closes every free server.
   void Shutdown(const Error& error);

@@ -22,6 +22,7 @@
 #include "pglynx/core/random.h"
 #include "pglynx/net/uv_event_loop.h"
 #include "pglynx/pool/pool.h"
+#include "pglynx/server/name_watch.h"
 #include "pglynx/server/pools.h"
 #include "pglynx/session/session_table.h"
 #include "pglynx/session/session_world.h"
@@ -89,6 +90,7 @@ class Worker final : public session::SessionHost,
   backend::CancelSenders cancels_;
   backend::BackendWorld backend_world_;
   Pools pools_;
+  NameWatch names_;
   session::SessionWorld session_world_;
   std::unique_ptr<session::SessionTable> sessions_;
   auth::Credential admin_credential_;
