@@ -199,7 +199,8 @@ std::optional<Error> ClientSession::RouteRefusal(const FrameScanner::Item& item,
     return Error{ErrorCode::kActiveTransaction,
                  fmt::format("{} is not possible while this client keeps its server ({})",
                              CommandOf(*directive), reason),
-                 "End the state that keeps it (UNLISTEN, DROP, pg_advisory_unlock, CLOSE, DEALLOCATE)."};
+                 "End the state that keeps it "
+                 "(UNLISTEN, DROP, pg_advisory_unlock, CLOSE, DEALLOCATE)."};
   }
   return item.type == 'Q' ? ShardRefusal(text) : std::nullopt;
 }

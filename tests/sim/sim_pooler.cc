@@ -173,8 +173,9 @@ void SimPooler::CheckLimits() {
 void SimPooler::CheckWaits() {
   for (const config::Pool& pool_config : config_->pools) {
     for (const config::PoolUser& user : pool_config.users) {
-      for (const pool::Pool* pool : PoolsOf(pool_config.name, user)) CheckPool(*pool, user);
-      CheckLines(pool_config, user);
+      const std::vector<const pool::Pool*> pools = PoolsOf(pool_config.name, user);
+      for (const pool::Pool* pool : pools) CheckPool(*pool, user);
+      if (pools.front()->cluster != nullptr) CheckLines(pool_config, user, pools);
     }
   }
 }
@@ -182,7 +183,9 @@ void SimPooler::CheckWaits() {
 void SimPooler::CheckPool(const pool::Pool& pool, const config::PoolUser& user) {
   pool::PoolRow row;
   pool.FillRow(row);
-  CheckWait("pool " + pool.Name(), Duration(static_cast<int64_t>(row.maxwait_us)), user);
+  if (row.maxwait_us > 0) {
+    CheckWait("pool " + pool.Name(), Duration(static_cast<int64_t>(row.maxwait_us)), user);
+  }
   if (row.sv_idle > 0 && row.cl_waiting > 0) {
     world_.violations.Report("I4", fmt::format("pool {} has {} idle servers and {} waiting clients",
                                                pool.Name(), row.sv_idle, row.cl_waiting));
@@ -203,18 +206,17 @@ void SimPooler::CheckWait(const std::string& who, Duration waited, const config:
 }
 
 // Whatever role they wait for: where every server has a free connection, nobody waits.
-void SimPooler::CheckLines(const config::Pool& pool_config, const config::PoolUser& user) {
-  const std::vector<const pool::Pool*> pools = PoolsOf(pool_config.name, user);
+void SimPooler::CheckLines(const config::Pool& pool_config, const config::PoolUser& user,
+                           const std::vector<const pool::Pool*>& pools) {
   const pool::Cluster* cluster = pools.front()->cluster;
-  if (cluster == nullptr) return;
   size_t index = 0;
   for (uint32_t shard = 0; shard < pool_config.shards.size(); ++shard) {
     const TimePoint oldest = cluster->OldestWait(shard);
-    const std::string who = fmt::format("shard {} of {}", shard, pool_config.name);
     if (oldest == kNever) {
       index += pool_config.shards[shard].servers.size();
       continue;
     }
+    const std::string who = fmt::format("shard {} of {}", shard, pool_config.name);
     CheckWait(who, world_.loop.Now() - oldest, user);
     bool all_idle = true;
     for (size_t left = pool_config.shards[shard].servers.size(); left > 0; --left) {

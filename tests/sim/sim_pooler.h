@@ -102,7 +102,8 @@ class SimPooler final : public session::SessionHost {
   // Of one server, and of the lines in front of several.
   void CheckPool(const pool::Pool& pool, const config::PoolUser& user);
   void CheckWait(const std::string& who, Duration waited, const config::PoolUser& user);
-  void CheckLines(const config::Pool& pool_config, const config::PoolUser& user);
+  void CheckLines(const config::Pool& pool_config, const config::PoolUser& user,
+                  const std::vector<const pool::Pool*>& pools);
   // In the order of the configuration.
   [[nodiscard]] std::vector<const pool::Pool*> PoolsOf(const std::string& database,
                                                        const config::PoolUser& user) const;
