@@ -182,6 +182,8 @@ def round_robin(stage):
     with stage.client("sticky") as client:
         ask(client, "SET SHARD TO 1")
         ask(client, "SET SERVER ROLE TO 'any'")
+        # While one opens its first connection the other serves.
+        wait_until(lambda: len({ask(client, WHO)[0][0] for _ in range(2)}) == 2, "both to serve")
         found = [ask(client, WHO)[0][0] for _ in range(20)]
     expect(sorted(found[:2]) * 10, [name for pair in zip(found[::2], found[1::2])
                                     for name in sorted(pair)])
