@@ -160,10 +160,11 @@ void ClientSession::EndDeferred() {
 
 void ClientSession::SendDeferred() {
   if (deferred_ == nullptr) return;
-  sent_begin_ = std::move(deferred_);
-  SendHiddenQuery(sent_begin_->text);
+  std::unique_ptr<DeferredBegin>& begin = MakeRare().sent_begin;
+  begin = std::move(deferred_);
+  SendHiddenQuery(begin->text);
   batch_status_ = 'T';
-  if (!sent_begin_->failed) return;
+  if (!begin->failed) return;
   std::string& failing = table_.scratch().to_server.NewOwned();
   wire::AppendQuery(failing, kFailingSql);
   table_.scratch().to_server.AddOwned(failing);
@@ -327,7 +328,7 @@ bool ClientSession::DiscardedLocally() {
   if (!SharesStatements()) return false;
   if (statements_ != nullptr) statements_->Clear();
   sequence_server_ = 0;
-  sequence_owner_ += kSequenceOwnerStep;
+  ++discards_;
   const pool::ParameterRef before = std::exchange(wanted_, initial_);
   NoteSearchPath();
   std::string& reply = NewLocalReply();

@@ -19,8 +19,8 @@ using handshake::AuthPlan;
 using Unstarted = ListNode<ClientLogin, UnstartedLogins>;
 
 // A secret of protocol 3.0 has 4 bytes; 3.2 allows more, and these cannot be guessed.
-constexpr size_t kSecretBytes = 4;
-constexpr size_t kLongSecretBytes = 32;
+constexpr uint8_t kSecretBytes = 4;
+constexpr uint8_t kLongSecretBytes = 32;
 
 bool IsConsoleDatabase(std::string_view database) {
   return database == "pglynx" || database == "pgbouncer" || database == "pgcat";
@@ -255,10 +255,9 @@ void ClientLogin::Complete() {
     if (welcome.defaults->Find(parameter.name) == nullptr) continue;
     wire::AppendParameterStatus(greeting_, parameter.name, parameter.value);
   }
-  std::string secret;
-  const uint32_t pid =
-      table_.NewCancelKey(handshake_.minor() >= 2 ? kLongSecretBytes : kSecretBytes, secret);
-  wire::AppendBackendKeyData(greeting_, pid, secret);
+  const uint8_t secret_bytes = handshake_.minor() >= 2 ? kLongSecretBytes : kSecretBytes;
+  const uint32_t pid = table_.NewCancelPid();
+  wire::AppendBackendKeyData(greeting_, pid, table_.CancelSecret(id_, pid, secret_bytes));
   wire::AppendReadyForQuery(greeting_, 'I');
   Write(greeting_);
   if (paused_) stream_->Resume();
@@ -272,7 +271,7 @@ void ClientLogin::Complete() {
   auto session = std::make_unique<ClientSession>(
       table_, ClientSession::Birth{.id = id_,
                                    .cancel_pid = pid,
-                                   .cancel_secret = std::move(secret),
+                                   .cancel_secret_bytes = secret_bytes,
                                    .stream = std::move(stream_),
                                    .pool = *pool_,
                                    .rules = world.host.RulesFor(*pool_),

@@ -135,7 +135,7 @@ void ClientSession::FlushToServer() {
       unsent_due_ = !sent && MayTakeBack();
       if (!unsent_due_) {
         nothing_sent_ = false;
-        sent_begin_.reset();
+        if (rare_ != nullptr) rare_->sent_begin.reset();
       }
       unsent_tries_ = sent ? 0 : static_cast<uint8_t>(unsent_tries_ + 1);
     }
@@ -218,9 +218,9 @@ bool ClientSession::HandledWithoutServer(const FrameScanner::Item& item) {
 }
 
 bool ClientSession::AcquireServer(const FrameScanner::Item& item, bool* denied) {
-  if (pin_refusal_ != nullptr) {
+  if (IsPinRefused()) {
     ReturnPin();
-    DenyWithoutServer(item, *std::exchange(pin_refusal_, nullptr));
+    DenyWithoutServer(item, *std::exchange(rare_->pin_refusal, nullptr));
     *denied = true;
     return false;
   }
@@ -296,7 +296,7 @@ void ClientSession::PrepareServer() {
     memory.parameters = wanted_;
   }
   // Its own values from before it went elsewhere are old, too.
-  const bool has_own = memory.sequences_of == sequence_owner_ && sequence_server_ == lease_->id();
+  const bool has_own = memory.sequences_of == SequenceOwner() && sequence_server_ == lease_->id();
   if (pool_.reads_sequences && memory.sequences_of != 0 && !has_own) {
     SendHiddenQuery("DISCARD SEQUENCES");
     memory.sequences_of = 0;
@@ -324,7 +324,8 @@ void ClientSession::SendHiddenQuery(std::string_view sql) {
 void ClientSession::ForwardClientMessage(const FrameScanner::Item& item) {
   WriteBatch& batch = table_.scratch().to_server;
   wire::ReplyTracker& tracker = lease_->tracker();
-  if (item.type == 'S') pin_refusal_.reset();  // what was to be refused has been skipped
+  if (item.type == 'S' && rare_ != nullptr)
+    rare_->pin_refusal.reset();  // what was to be refused has been skipped
   if (tracker.skipping() && item.type != 'S') {
     batch.Add(item.bytes);  // the server reads and discards it, whatever it is
     return;
@@ -408,8 +409,7 @@ void ClientSession::Deny(Request denial, const std::string& message, Error error
   lease_->tracker().Sent(denial);
   if (denial == Request::kDeniedQuery) ++ready_owed_;
   drop_bytes_ = scanner_.body_remaining();  // of the message that was refused
-  if (denied_ == nullptr) denied_ = std::make_unique<std::vector<Error>>();
-  if (!Planted(Sabotage::kForgottenDenial)) denied_->push_back(std::move(error));
+  if (!Planted(Sabotage::kForgottenDenial)) MakeRare().denied.push_back(std::move(error));
 }
 
 void ClientSession::OnQuery(const FrameScanner::Item& item) {

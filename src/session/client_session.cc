@@ -34,12 +34,11 @@ ClientSession::ClientSession(SessionTable& table, Birth birth)
       wanted_(birth.parameters),
       initial_(std::move(birth.parameters)),
       defaults_(pool_.welcome()->defaults),
-      cancel_secret_(std::move(birth.cancel_secret)),
-      sequence_owner_(birth.id),
       id_(birth.id),
       connected_at_us_(birth.connected_at_us),
       cancel_pid_(birth.cancel_pid),
       shares_statements_(!SessionMode() && pool_.settings().prepared_statements_cache_size > 0),
+      cancel_secret_bytes_(birth.cancel_secret_bytes),
       told_standby_(pool_.in_hot_standby()) {
   pool_.CountClient(true);
 }
@@ -60,6 +59,11 @@ void ClientSession::Start(std::string_view unread) {
 void ClientSession::EndMemoryWait() {
   MemoryWaiter::Unlink();
   ResumeClient(kPausedMemory);
+}
+
+RareState& ClientSession::MakeRare() {
+  if (rare_ == nullptr) rare_ = std::make_unique<RareState>();
+  return *rare_;
 }
 
 void ClientSession::SetState(State state) {
@@ -173,7 +177,7 @@ void ClientSession::OnCancelRequest(std::function<void()> done) {
     OnPinRefused({ErrorCode::kQueryCanceled, "canceling statement due to user request"});
     done();
   } else if (state_ == State::kActive && !lease_->tracker().empty()) {
-    cancels_.push_back(std::move(done));
+    MakeRare().cancels.push_back(std::move(done));
     ForwardCancels();
   } else {
     done();  // idle: there is nothing to cancel, as in Postgres
@@ -184,8 +188,7 @@ void ClientSession::OnCancelRequest(std::function<void()> done) {
 // would hit those: it waits until they are done.
 void ClientSession::ForwardCancels() {
   if (lease_ && lease_->tracker().HeadIsHidden()) return;
-  std::vector<std::function<void()>> cancels = std::move(cancels_);
-  cancels_.clear();
+  std::vector<std::function<void()>> cancels = std::exchange(rare_->cancels, {});
   for (std::function<void()>& done : cancels) {
     if (lease_ && !lease_->tracker().empty()) {
       lease_->Cancel(std::move(done));
@@ -218,7 +221,7 @@ void ClientSession::EndWhenIdle(const Error& error) {
   if (between_transactions) {
     EndNow(error);
   } else if (state_ == State::kActive) {
-    end_with_ = std::make_unique<Error>(error);
+    MakeRare().end_with = std::make_unique<Error>(error);
   }
 }
 
@@ -265,7 +268,9 @@ void ClientSession::Finish() {
     Log(LogLevel::kInfo, "client disconnected", "");
   }
   table_.Remove(*this);
-  for (std::function<void()>& done : std::exchange(cancels_, {})) done();
+  if (rare_ != nullptr) {
+    for (std::function<void()>& done : std::exchange(rare_->cancels, {})) done();
+  }
   lease_.Release();  // last: the server may go to another client in this call
 }
 
@@ -329,7 +334,7 @@ void ClientSession::FillRow(pool::ConnectionRow& row) const {
   if (name != nullptr) row.application_name = *name;
   row.prepared_statements = statements_ != nullptr ? static_cast<uint32_t>(statements_->size()) : 0;
   row.pin_reason = PinReason();
-  if (IsPinned()) row.pin_age_us = static_cast<uint64_t>((now - pinned_since_).count());
+  if (IsPinned()) row.pin_age_us = static_cast<uint64_t>((now - pinned_since()).count());
   if (PinWaiter::linked()) {
     row.state = "waiting";
     row.wait_us = static_cast<uint64_t>((now - waits_for_pin_since).count());

@@ -38,6 +38,7 @@
 #include "session/local_statements.h"
 #include "session/pending_reset.h"
 #include "session/prepared_statements.h"
+#include "session/rare_state.h"
 #include "session/sql_names.h"
 #include "session/state_watch.h"
 #include "session/unnamed_statement.h"
@@ -55,7 +56,7 @@ class ClientSession final : public net::StreamListener,
   struct Birth {
     uint64_t id;
     uint32_t cancel_pid;
-    std::string cancel_secret;
+    uint8_t cancel_secret_bytes;
     std::unique_ptr<net::Stream> stream;
     pool::Pool& pool;
     const routing::Rules& rules;
@@ -77,7 +78,7 @@ class ClientSession final : public net::StreamListener,
 
   [[nodiscard]] uint64_t id() const { return id_; }
   [[nodiscard]] uint32_t cancel_pid() const { return cancel_pid_; }
-  [[nodiscard]] const std::string& cancel_secret() const { return cancel_secret_; }
+  [[nodiscard]] size_t cancel_secret_bytes() const { return cancel_secret_bytes_; }
   pool::Pool& pool() { return pool_; }
   void FillRow(pool::ConnectionRow& row) const;
 
@@ -123,13 +124,27 @@ class ClientSession final : public net::StreamListener,
   enum class Fate : uint8_t { kForward, kSwallow, kStop };
 
   // --- client_session.cc ---
+  RareState& MakeRare();
   void SetState(State state);
   bool SessionMode() const { return pool_.settings().session_mode; }
   // It keeps its server between transactions.
-  [[nodiscard]] bool IsPinned() const { return held_ != 0 || !kept_for_.empty(); }
+  [[nodiscard]] bool IsPinned() const {
+    return held_ != 0 || (rare_ != nullptr && !rare_->kept_for.empty());
+  }
   bool SharesStatements() const { return shares_statements_; }
   // Why it keeps its server between transactions; empty: it does not.
   [[nodiscard]] std::string_view PinReason() const;
+  [[nodiscard]] bool IsPinRefused() const {
+    return rare_ != nullptr && rare_->pin_refusal != nullptr;
+  }
+  [[nodiscard]] TimePoint pinned_since() const {
+    return rare_ != nullptr ? rare_->pinned_since : TimePoint();
+  }
+  [[nodiscard]] TimePoint timed_out_at() const {
+    return rare_ != nullptr ? rare_->timed_out_at : TimePoint();
+  }
+  // Whose sequence values a server has: this client's since its last DISCARD ALL.
+  [[nodiscard]] uint64_t SequenceOwner() const { return id_ + (uint64_t{discards_} << 40U); }
   void Attach(pool::Lease lease);
   void PauseClient(PauseCause cause);
   void ResumeClient(PauseCause cause);
@@ -324,12 +339,6 @@ class ClientSession final : public net::StreamListener,
   void AddRenamed(const wire::FrameScanner::Item& item, size_t name_at, size_t name_bytes,
                   std::string_view new_name);
   // --- client_local.cc ---
-  // A BEGIN that no server has been told yet.
-  struct DeferredBegin {
-    std::string text;
-    bool failed = false;  // its first statement found no server
-    bool ends = false;    // then: the statement that was parsed last ends the transaction
-  };
   [[nodiscard]] char LocalStatus() const;
   void AnswerLocally(std::string_view tag);
   bool AnsweredWithoutServer(const wire::FrameScanner::Item& item);
@@ -430,29 +439,17 @@ class ClientSession final : public net::StreamListener,
   std::unique_ptr<UnnamedStatement> unnamed_;  // nullptr: it never had one
   pool::ParameterRef defaults_;                // the servers' defaults as this client was told
   std::unique_ptr<DeferredBegin> deferred_;
-  std::unique_ptr<DeferredBegin> sent_begin_;          // it was, in what may not have left yet
   std::unique_ptr<RequestNotes> notes_;                // nullptr: none
-  std::unique_ptr<std::string> error_;                 // of the server, as far as it has come
   std::unique_ptr<StateWatch> watch_;                  // nullptr: nothing was ever left behind
-  std::unique_ptr<StateWatch::Answer> unknown_;        // what could not be had, to be asked again
-  std::unique_ptr<Error> pin_refusal_;                 // of the statement that comes next
   std::unique_ptr<PendingReset> restored_;             // all that was made good in this transaction
   std::unique_ptr<std::vector<PendingReset>> resets_;  // to be made good, in the order sent
-  std::unique_ptr<std::vector<Error>> denied_;         // errors that replace the server's, in order
-  std::vector<std::function<void()>> cancels_;         // that wait for our own settings to be made
-  std::unique_ptr<Error> end_with_;                    // FATAL to be told when it is idle
-  std::string cancel_secret_;
-  // Whose sequence values a server has: this client's since its last DISCARD ALL.
-  static constexpr uint64_t kSequenceOwnerStep = uint64_t{1} << 40U;
-  uint64_t sequence_owner_;
+  std::unique_ptr<RareState> rare_;                    // nullptr: it never had any of it
   uint64_t id_;
   int64_t connected_at_us_;
   TimePoint request_at_{};  // first message of the request under way
   TimePoint transaction_at_{};
-  TimePoint query_at_{};      // the server was last asked for something, owing nothing
-  TimePoint quiet_since_{};   // the client's last message, or the end of its last reply
-  TimePoint timed_out_at_{};  // query_timeout has cancelled what runs now
-  TimePoint pinned_since_{};
+  TimePoint query_at_{};              // the server was last asked for something, owing nothing
+  TimePoint quiet_since_{};           // the client's last message, or the end of its last reply
   const char* kept_begin_ = nullptr;  // of the batch that may be kept, in the bytes being handled
   uint64_t comparing_ = 0;            // the statement whose result is being compared
   uint64_t error_request_ = 0;        // whose error is being told
@@ -462,11 +459,11 @@ class ClientSession final : public net::StreamListener,
   uint32_t cancel_pid_;
   // As the pool was at the login: names that exist already do not change sides at a reload.
   const bool shares_statements_;
-  uint32_t ready_owed_ = 0;     // ReadyForQuery that the client still awaits
-  uint32_t swallow_bytes_ = 0;  // rest of a server message that is not passed on
-  uint32_t drop_bytes_ = 0;     // rest of a client message that is not passed on
-  std::string_view kept_for_;   // why it keeps its server for good; static text; empty: it does not
-  std::string_view held_reason_;           // where it is not known what is held
+  const uint8_t cancel_secret_bytes_;
+  uint32_t ready_owed_ = 0;                // ReadyForQuery that the client still awaits
+  uint32_t swallow_bytes_ = 0;             // rest of a server message that is not passed on
+  uint32_t drop_bytes_ = 0;                // rest of a client message that is not passed on
+  uint32_t discards_ = 0;                  // DISCARD ALL so far; see SequenceOwner
   sql::StateEffects transaction_effects_;  // of the statements of this transaction
   sql::StateEffects batch_effects_;        // of those since the last Query or Sync
   uint8_t held_ = 0;                       // HeldState bits, as last answered; kHoldsUnknown

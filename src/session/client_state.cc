@@ -83,8 +83,8 @@ std::string_view Body(const FrameScanner::Item& item) {
 }  // namespace
 
 std::string_view ClientSession::PinReason() const {
-  if (!kept_for_.empty()) return kept_for_;
-  if ((held_ & kHoldsUnknown) != 0) return held_reason_;
+  if (rare_ != nullptr && !rare_->kept_for.empty()) return rare_->kept_for;
+  if ((held_ & kHoldsUnknown) != 0) return rare_->held_reason;
   if (held_ != 0) return WhatIsHeld(held_);
   if (unnamed_ != nullptr && unnamed_->NeedsItsServer()) return "unnamed statement";
   return {};
@@ -114,7 +114,7 @@ bool ClientSession::AdmitSequences(StateEffects effects, Request denial) {
   pool::ServerMemory& memory = lease_->memory();
   if (effects.Has(StateEffect::kReadsSequences)) {
     pool_.NoteSequencesRead();
-    if (memory.sequences_of != 0 && memory.sequences_of != sequence_owner_) {
+    if (memory.sequences_of != 0 && memory.sequences_of != SequenceOwner()) {
       if (!lease_->tracker().Idle()) {
         DenyOnServer(denial,
                      {ErrorCode::kNotInPrerequisiteState,
@@ -137,10 +137,10 @@ bool ClientSession::AdmitSequences(StateEffects effects, Request denial) {
 void ClientSession::TouchSequences() {
   pool::ServerMemory& memory = lease_->memory();
   const bool comes_back =
-      memory.sequences_of == sequence_owner_ && sequence_server_ != lease_->id();
-  const bool mine = memory.sequences_of == 0 || memory.sequences_of == sequence_owner_;
+      memory.sequences_of == SequenceOwner() && sequence_server_ != lease_->id();
+  const bool mine = memory.sequences_of == 0 || memory.sequences_of == SequenceOwner();
   // What it has here from an earlier time may be older than what it did elsewhere since.
-  memory.sequences_of = mine && !comes_back ? sequence_owner_ : pool::ServerMemory::kSeveral;
+  memory.sequences_of = mine && !comes_back ? SequenceOwner() : pool::ServerMemory::kSeveral;
   sequence_server_ = lease_->id();
 }
 
@@ -170,7 +170,7 @@ bool ClientSession::TakeSequenceServer(const FrameScanner::Item& item, bool* den
 }
 
 std::optional<Error> ClientSession::StateRefusal(StateEffects effects) {
-  if (pin_refusal_ != nullptr) return *std::exchange(pin_refusal_, nullptr);
+  if (IsPinRefused()) return *std::exchange(rare_->pin_refusal, nullptr);
   const bool prepares = effects.Has(StateEffect::kPrepare) && !SharesStatements();
   if ((!LeavesState(effects) && !prepares) || SessionMode() ||
       pool_.settings().on_session_state != pool::SessionStatePolicy::kError) {
@@ -214,7 +214,7 @@ bool ClientSession::MustWaitForPin(const FrameScanner::Item& item) {
   // Whoever has a server would keep it from those whose end it waits for: it goes on, and what it
   // holds at the end of its transaction counts as found there.
   if (lease_) return false;
-  if (has_pin_ || SessionMode() || pin_refusal_ != nullptr || skip_to_sync_) return false;
+  if (has_pin_ || SessionMode() || IsPinRefused() || skip_to_sync_) return false;
   const bool asks = item.type == 'Q' || item.type == 'B' || item.type == 'P';
   if (!asks) return false;
   if (pool_.settings().on_session_state == pool::SessionStatePolicy::kError) return false;
@@ -245,7 +245,7 @@ void ClientSession::OnPinRefused(const Error& error) {
     EndWhenIdle(error);
     return;
   }
-  pin_refusal_ = std::make_unique<Error>(error);
+  MakeRare().pin_refusal = std::make_unique<Error>(error);
   ResumeClient(kPausedPin);
   ConsumeHeldInput();
 }
@@ -256,8 +256,9 @@ void ClientSession::ReturnPin() {
 
 void ClientSession::KeepForGood(std::string_view reason) {
   lease_->memory().needs_reset = true;
-  if (!IsPinned()) pinned_since_ = table_.world().loop.Now();
-  if (kept_for_.empty()) kept_for_ = reason;
+  RareState& rare = MakeRare();
+  if (!IsPinned()) rare.pinned_since = table_.world().loop.Now();
+  if (rare.kept_for.empty()) rare.kept_for = reason;
   TakePin();
 }
 
@@ -378,9 +379,9 @@ void ClientSession::NoteBoundSettings(const FrameScanner::Item& bind, std::strin
 void ClientSession::AskBehindEnd() {
   const StateEffects effects = batch_effects_;
   const char status = batch_status_;
-  if (unknown_ != nullptr) {
-    watch_->AskAgain(*unknown_);
-    unknown_.reset();
+  if (rare_ != nullptr && rare_->unknown != nullptr) {
+    watch_->AskAgain(*rare_->unknown);
+    rare_->unknown.reset();
   }
   if (watch_ == nullptr || !watch_->owes() || SessionMode()) return;
   if (HasAny(effects, {StateEffect::kBegins, StateEffect::kCopy, StateEffect::kUnjudged}) ||
@@ -408,13 +409,14 @@ void ClientSession::OnAnswer(char status) {
   if (answer.kind == Kind::kAgain) return;
   if (answer.kind == Kind::kUnknown) {
     // It keeps its server, and after its next statement the server is asked again.
-    held_reason_ = sql::PinReason(answer.effects);
-    if (held_reason_.empty()) held_reason_ = "set";
-    unknown_ = std::make_unique<StateWatch::Answer>(std::move(answer));
+    RareState& rare = MakeRare();
+    rare.held_reason = sql::PinReason(answer.effects);
+    if (rare.held_reason.empty()) rare.held_reason = "set";
+    rare.unknown = std::make_unique<StateWatch::Answer>(std::move(answer));
     SetHeld(held_ | kHoldsUnknown);
     return;
   }
-  unknown_.reset();
+  if (rare_ != nullptr) rare_->unknown.reset();
   LearnSettings(answer.settings);
   SetHeld(answer.has_state ? answer.held : static_cast<uint8_t>(held_ & ~kHoldsUnknown));
 }
@@ -467,7 +469,7 @@ void ClientSession::SetHeld(uint8_t held) {
     return;
   }
   if (was_pinned) return;
-  pinned_since_ = table_.world().loop.Now();
+  MakeRare().pinned_since = table_.world().loop.Now();
   ++pool_.stats().pin_count;
   TakePin();
   const bool warns = pool_.settings().on_session_state == pool::SessionStatePolicy::kWarn;

@@ -44,8 +44,8 @@ ClientSession::Due ClientSession::NextDue() const {
   };
   const wire::ReplyTracker& tracker = lease_->tracker();
   if (!tracker.empty()) {
-    if (timed_out_at_ != TimePoint{}) {
-      sooner(timed_out_at_ + kCancelGrace, Reason::kCancelIgnored);
+    if (timed_out_at() != TimePoint{}) {
+      sooner(timed_out_at() + kCancelGrace, Reason::kCancelIgnored);
     } else {
       sooner(DeadlineAfter(query_at_, settings.query_timeout), Reason::kQuery);
     }
@@ -99,8 +99,8 @@ void ClientSession::OnDueTimer() {
                  Setting("transaction_timeout", settings.transaction_timeout)});
       return;
     case Reason::kQuery:
-      timed_out_at_ = table_.world().loop.Now();
-      cancels_.emplace_back([] {});
+      MakeRare().timed_out_at = table_.world().loop.Now();
+      rare_->cancels.emplace_back([] {});
       ForwardCancels();
       ArmDueTimer();
       return;
@@ -117,7 +117,7 @@ void ClientSession::OnDueTimer() {
 
 // The server says "due to user request": nobody but us asked for it.
 bool ClientSession::ReplaceCancelError() {
-  if (timed_out_at_ == TimePoint{}) return false;
+  if (timed_out_at() == TimePoint{}) return false;
   const pool::PoolSettings& settings = pool_.settings();
   WriteBatch& batch = table_.scratch().to_client;
   std::string& message = batch.NewOwned();

@@ -24,13 +24,16 @@ void ClientSession::TakeBack() {
   const wire::ReplyTracker::Struck struck = lease_->tracker().StrikeAll();
   if (statements_ != nullptr) statements_->Undo(struck.statements);
   if (unnamed_ != nullptr) unnamed_->Strike(struck.first, struck.end);
-  if (sent_begin_ != nullptr) deferred_ = std::move(sent_begin_);
+  if (rare_ != nullptr) {
+    if (rare_->sent_begin != nullptr) deferred_ = std::move(rare_->sent_begin);
+    rare_->denied.clear();
+    rare_->kept_for = {};
+  }
   if (sequence_server_ == lease_->id()) sequence_server_ = 0;
   notes_.reset();
   watch_.reset();
   resets_.reset();
   restored_.reset();
-  denied_.reset();
   kept_begin_ = nullptr;
   keeps_batch_ = retrying_ = retry_due_ = false;
   names_dropped_ = scrub_ = terminate_seen_ = nothing_sent_ = false;
@@ -38,7 +41,6 @@ void ClientSession::TakeBack() {
   ready_owed_ = swallow_bytes_ = drop_bytes_ = 0;
   transaction_effects_ = batch_effects_ = {};
   batch_status_ = 0;
-  kept_for_ = {};
   held_ = 0;
   PinWaiter::Unlink();
   ReturnPin();

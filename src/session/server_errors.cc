@@ -128,19 +128,19 @@ ClientSession::Fate ClientSession::OnServerError(const FrameScanner::Item& item)
 
 // Of a statement that was refused here: the cause is told.
 ClientSession::Fate ClientSession::OnDeniedError(const FrameScanner::Item& item) {
-  if (denied_ == nullptr || denied_->empty()) {
+  if (rare_ == nullptr || rare_->denied.empty()) {
     Inconsistent("a refused statement failed and its error is not known");
     return Fate::kStop;
   }
   if (IsAbortedTransaction(item.bytes)) {
-    denied_->erase(denied_->begin());
+    rare_->denied.erase(rare_->denied.begin());
     return Fate::kForward;
   }
   WriteBatch& batch = table_.scratch().to_client;
   std::string& message = batch.NewOwned();
-  wire::AppendErrorResponse(message, wire::Severity::kError, denied_->front());
+  wire::AppendErrorResponse(message, wire::Severity::kError, rare_->denied.front());
   batch.AddOwned(message);
-  denied_->erase(denied_->begin());
+  rare_->denied.erase(rare_->denied.begin());
   return Fate::kSwallow;
 }
 
@@ -180,9 +180,9 @@ void ClientSession::TakeBackStruck(uint32_t denials_shown) {
   if (struck.server_parses > 0) {
     pool_.statements().SetProven(memory.statements.Undo(struck.server_parses), false);
   }
-  if (struck.denied > denials_shown && denied_ != nullptr) {
-    const auto first = denied_->begin() + denials_shown;
-    denied_->erase(first, first + (struck.denied - denials_shown));
+  if (struck.denied > denials_shown && rare_ != nullptr) {
+    const auto first = rare_->denied.begin() + denials_shown;
+    rare_->denied.erase(first, first + (struck.denied - denials_shown));
   }
   if (unnamed_ != nullptr) unnamed_->Strike(struck.first, struck.end);
   memory.unnamed.Strike(struck.first, struck.end);
@@ -193,7 +193,7 @@ ClientSession::Fate ClientSession::ShowError(const FrameScanner::Item& item) {
   if (item.kind == FrameScanner::Kind::kHead) {
     const size_t whole = size_t{LoadU32(item.bytes.data() + 1)} + 1;
     if (whole > kErrorBytesMax) return Fate::kForward;
-    error_ = std::make_unique<std::string>(item.bytes);
+    MakeRare().error = std::make_unique<std::string>(item.bytes);
     return Fate::kSwallow;
   }
   const RenamedText* renamed = notes_ != nullptr ? notes_->renamed.get() : nullptr;
@@ -207,9 +207,9 @@ ClientSession::Fate ClientSession::ShowError(const FrameScanner::Item& item) {
 }
 
 void ClientSession::GatherError(std::string_view bytes) {
-  *error_ += bytes;
+  *rare_->error += bytes;
   if (swallow_bytes_ > 0) return;
-  const std::unique_ptr<std::string> whole = std::exchange(error_, nullptr);
+  const std::unique_ptr<std::string> whole = std::exchange(rare_->error, nullptr);
   AppendError(*whole);
 }
 

@@ -42,7 +42,8 @@ void ClientSession::OnServerData(std::span<char> bytes) {
     if (item.kind == FrameScanner::Kind::kRun) {
       const size_t swallowed = std::min<size_t>(swallow_bytes_, item.bytes.size());
       swallow_bytes_ -= static_cast<uint32_t>(swallowed);
-      if (error_ != nullptr && swallowed > 0) GatherError(item.bytes.substr(0, swallowed));
+      if (swallowed > 0 && rare_ != nullptr && rare_->error != nullptr)
+        GatherError(item.bytes.substr(0, swallowed));
       const std::string_view run = item.bytes.substr(swallowed);
       if (!lease_->tracker().HeadIsHidden()) {
         if (behind_parse_ != 0) TellHeldParse();
@@ -286,7 +287,7 @@ RequestNotes& ClientSession::Notes() {
 void ClientSession::OnReadyForQuery(char status) {
   if (ready_owed_ > 0) --ready_owed_;
   query_at_ = table_.world().loop.Now();
-  timed_out_at_ = {};
+  if (rare_ != nullptr) rare_->timed_out_at = {};
   if (notes_ != nullptr) SettleNotes(status);
   retrying_ = false;
   keeps_batch_ = false;
@@ -318,7 +319,7 @@ void ClientSession::DrainFurther() {
 void ClientSession::AfterReplies() {
   if (state_ == State::kActive && CutOffSlowReader()) return;
   wire::ReplyTracker& tracker = lease_->tracker();
-  if (!cancels_.empty()) ForwardCancels();
+  if (rare_ != nullptr && !rare_->cancels.empty()) ForwardCancels();
   if (retry_due_ && tracker.empty() && state_ == State::kActive) {
     if (!lease_->HasCancelInFlight()) Retry();
     return;
@@ -341,7 +342,7 @@ void ClientSession::AfterReplies() {
   }
   ready_owed_ = 0;
   names_dropped_ = false;
-  timed_out_at_ = {};
+  if (rare_ != nullptr) rare_->timed_out_at = {};
   quiet_since_ = table_.world().loop.Now();
   if (unnamed_ != nullptr) unnamed_->Settle(tracker.answered());
   if (resets_ != nullptr && !tracker.unsynced()) {
@@ -374,8 +375,8 @@ void ClientSession::AfterReplies() {
     FlushToServer();
     return;
   }
-  if (end_with_ != nullptr) {
-    const Error error = *end_with_;
+  if (rare_ != nullptr && rare_->end_with != nullptr) {
+    const Error error = *rare_->end_with;
     Fatal(error);
     return;
   }

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "pglynx/auth/derived_secret.h"
+#include "pglynx/core/bytes.h"
 #include "pglynx/core/sabotage.h"
 #include "session/client_login.h"
 #include "session/client_session.h"
@@ -18,6 +20,7 @@ namespace {
 constexpr size_t kTrimAfterClients = 100;
 constexpr Duration kTrimDelay = std::chrono::seconds(3);
 constexpr size_t kMockSecretBytes = 32;
+constexpr size_t kCancelKeyBytes = 32;
 // How often the line for memory is looked at.
 constexpr Duration kMemoryTick = std::chrono::milliseconds(10);
 
@@ -37,7 +40,8 @@ bool EqualInConstantTime(std::string_view left, std::string_view right) {
 SessionTable::SessionTable(SessionWorld& world)
     : world_(world),
       scratch_(std::make_unique<RelayScratch>(world.parameters)),
-      mock_secret_(world.random.Bytes(kMockSecretBytes)) {}
+      mock_secret_(world.random.Bytes(kMockSecretBytes)),
+      cancel_key_(world.random.Bytes(kCancelKeyBytes)) {}
 
 SessionTable::~SessionTable() = default;
 
@@ -100,25 +104,30 @@ void SessionTable::OnMemoryTick() {
   if (!memory_line_.empty()) world_.loop.Arm(memory_timer_, world_.loop.Now() + kMemoryTick);
 }
 
-uint32_t SessionTable::NewCancelKey(size_t secret_bytes, std::string& secret) {
-  secret = world_.random.Bytes(secret_bytes);
+uint32_t SessionTable::NewCancelPid() {
   uint32_t pid = 0;
   do {
     // Positive as a signed number, as process ids are: some drivers print it.
     pid = static_cast<uint32_t>(world_.random.Next64()) & 0x7fffffffU;
-  } while (pid == 0 || by_cancel_pid_.contains(pid));
+  } while (pid == 0 || sessions_.contains(pid));
   return pid;
 }
 
+std::string SessionTable::CancelSecret(uint64_t id, uint32_t pid, size_t bytes) const {
+  std::string purpose;
+  AppendU32(purpose, static_cast<uint32_t>(id >> 32U));
+  AppendU32(purpose, static_cast<uint32_t>(id));
+  AppendU32(purpose, pid);
+  return auth::DeriveSecret(cancel_key_, purpose, bytes);
+}
+
 void SessionTable::Add(std::unique_ptr<ClientSession> session) {
-  by_cancel_pid_.emplace(session->cancel_pid(), session.get());
-  const uint64_t id = session->id();
-  sessions_.emplace(id, std::move(session));
+  const uint32_t pid = session->cancel_pid();
+  sessions_.emplace(pid, std::move(session));
 }
 
 void SessionTable::Remove(ClientSession& session) {
-  const auto found = sessions_.find(session.id());
-  by_cancel_pid_.erase(session.cancel_pid());
+  const auto found = sessions_.find(session.cancel_pid());
   world_.loop.DeferDelete(std::move(found->second));
   sessions_.erase(found);
   if (++ended_since_trim_ >= kTrimAfterClients) {
@@ -128,7 +137,7 @@ void SessionTable::Remove(ClientSession& session) {
 }
 
 ClientSession& SessionTable::OtherThan(ClientSession& session) {
-  auto found = sessions_.find(session.id());
+  auto found = sessions_.find(session.cancel_pid());
   if (found == sessions_.end()) return session;  // it is ending
   if (++found == sessions_.end()) found = sessions_.begin();
   return *found->second;
@@ -155,26 +164,29 @@ void SessionTable::FinishLogin(uint64_t id) {
   if (found != logins_.end()) found->second->Finish();
 }
 
+std::string SessionTable::CancelSecretOf(const ClientSession& session) const {
+  return CancelSecret(session.id(), session.cancel_pid(), session.cancel_secret_bytes());
+}
+
 void SessionTable::Cancel(uint32_t pid, std::string_view secret, std::function<void()> done) {
-  auto found = by_cancel_pid_.find(pid);
-  if (found == by_cancel_pid_.end() ||
-      !EqualInConstantTime(found->second->cancel_secret(), secret)) {
+  auto found = sessions_.find(pid);
+  if (found == sessions_.end() || !EqualInConstantTime(CancelSecretOf(*found->second), secret)) {
     done();
     return;
   }
-  if (Planted(Sabotage::kWrongCancel) && ++found == by_cancel_pid_.end()) {
-    found = by_cancel_pid_.begin();
+  if (Planted(Sabotage::kWrongCancel) && ++found == sessions_.end()) {
+    found = sessions_.begin();
   }
   found->second->OnCancelRequest(std::move(done));
 }
 
 template <typename Action>
 void SessionTable::ForEachSession(const Action& action) {
-  std::vector<uint64_t> ids;  // an action may end sessions, its own and others
-  ids.reserve(sessions_.size());
-  for (const auto& [id, session] : sessions_) ids.push_back(id);
-  for (const uint64_t id : ids) {
-    const auto found = sessions_.find(id);
+  std::vector<uint32_t> pids;  // an action may end sessions, its own and others
+  pids.reserve(sessions_.size());
+  for (const auto& [pid, session] : sessions_) pids.push_back(pid);
+  for (const uint32_t pid : pids) {
+    const auto found = sessions_.find(pid);
     if (found != sessions_.end()) action(*found->second);
   }
 }
@@ -192,10 +204,13 @@ void SessionTable::EndNow(const pool::Pool* pool, const Error& error) {
 }
 
 bool SessionTable::EndClient(uint64_t id, const Error& error) {
-  const auto found = sessions_.find(id);
-  if (found == sessions_.end()) return false;
-  found->second->EndNow(error);
-  return true;
+  // Somebody's command: it may look at all of them.
+  for (const auto& [pid, session] : sessions_) {
+    if (session->id() != id) continue;
+    session->EndNow(error);
+    return true;
+  }
+  return false;
 }
 
 void SessionTable::OnSettings() {
@@ -210,7 +225,7 @@ void SessionTable::FillSnapshot(pool::Snapshot& snapshot, bool with_clients) con
   snapshot.broken_pairs = broken_pairs_;
   if (!with_clients) return;
   snapshot.clients.reserve(sessions_.size());
-  for (const auto& [id, session] : sessions_) session->FillRow(snapshot.clients.emplace_back());
+  for (const auto& [pid, session] : sessions_) session->FillRow(snapshot.clients.emplace_back());
 }
 
 }  // namespace pglynx::session

@@ -87,8 +87,10 @@ class SessionTable final : public net::AcceptListener {
   [[nodiscard]] const Error* closing() const { return refusal_.get(); }
   // The error a StartupMessage meets now, or nullptr.
   std::unique_ptr<Error> Refusal() const;
-  // A key nobody else has; `secret_bytes` of secret.
-  uint32_t NewCancelKey(size_t secret_bytes, std::string& secret);
+  // A process id that no other client has.
+  uint32_t NewCancelPid();
+  // Of the client `id`, which was told this process id. It is made again when it is asked for.
+  [[nodiscard]] std::string CancelSecret(uint64_t id, uint32_t pid, size_t bytes) const;
   void Add(std::unique_ptr<ClientSession> session);
   void Remove(ClientSession& session);
   // Another client if there is one; for Sabotage::kReplySwap alone.
@@ -108,18 +110,20 @@ class SessionTable final : public net::AcceptListener {
   void OnTrim();
   void OnMemoryTick();
   [[nodiscard]] uint32_t ClientsMax() const;
+  [[nodiscard]] std::string CancelSecretOf(const ClientSession& session) const;
   template <typename Action>
   void ForEachSession(const Action& action);
 
   SessionWorld& world_;
   std::unique_ptr<RelayScratch> scratch_;
-  std::unordered_map<uint64_t, std::unique_ptr<ClientSession>> sessions_;
+  // By the process id that their clients were told.
+  std::unordered_map<uint32_t, std::unique_ptr<ClientSession>> sessions_;
   std::unordered_map<uint64_t, std::unique_ptr<ClientLogin>> logins_;
   // Those of logins_ that have not said what they want; front: came first.
   IntrusiveList<ClientLogin, UnstartedLogins> unstarted_;
-  std::unordered_map<uint32_t, ClientSession*> by_cancel_pid_;
   std::unique_ptr<Error> refusal_;
   std::string mock_secret_;
+  std::string cancel_key_;
   uint32_t started_logins_ = 0;
   std::function<void()> on_empty_;
   size_t ended_since_trim_ = 0;
