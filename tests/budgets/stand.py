@@ -1,5 +1,5 @@
-"""What the programs of this directory share: a PostgreSQL, a pglynx with one pool, and how a program
-begins and ends. Import it before harness."""
+"""What the programs of this directory share: a PostgreSQL, a pglynx with one pool, and how a
+program begins and ends. Import it before harness."""
 
 import argparse
 import importlib.util

@@ -40,8 +40,9 @@ BUDGETS = (
     Budget("G2", "system calls, prepared, 10 clients", "calls_prepared_10", "calls", 5.0, 4.6),
     Budget("G2", "- of them sends", "calls_prepared_10", "sends", None, 2.0),
     Budget("G3", "system calls, 100 clients on 20", "calls_crowd", "calls", 5.0, 4.4),
-    Budget("G3", "- of them epoll_ctl", "calls_crowd", "epoll_ctl", None, 0.0),
-    Budget("G3", "- of them failed (EAGAIN)", "calls_crowd", "failed", None, 0.0),
+    # None; but what a hundred logins need is not quite the same in the short and in the long run.
+    Budget("G3", "- of them epoll_ctl", "calls_crowd", "epoll_ctl", None, 0.02),
+    Budget("G3", "- of them failed (EAGAIN)", "calls_crowd", "failed", None, 0.02),
     _ratio("G4", "CPU us, simple, 16 clients", "simple", "cpu_us", 0.95, 0.88),
     _ratio("G4", "CPU us, simple, 16 clients", "simple", "cpu_us", 1.20, 1.00, "haproxy"),
     Budget("G4", "CPU us, simple, 16 clients", "simple", "cpu_us", 2.5, 1.0, "bare", DIFFERENCE),

@@ -1,5 +1,5 @@
-"""pgbench as a load whose answers are checked: each SELECT must give one row, and no transaction may
-fail, so that what answers wrongly does not look fast."""
+"""pgbench as a load whose answers are checked: each SELECT must give one row, and no transaction
+may fail, so that what answers wrongly does not look fast."""
 
 import dataclasses
 import glob

@@ -53,8 +53,8 @@ class RawClient:
         return memoryview(self._piece)[:size]
 
     def read_answer(self, so_far=b""):
-        """Until ReadyForQuery, without a transaction: (bytes, the tag of the last command). `so_far`
-        is what was read before, or its end."""
+        """Until ReadyForQuery, without a transaction: (bytes, the tag of the last command).
+        `so_far` is what was read before, or its end."""
         size, tail = 0, bytes(so_far[-TAIL:])
         while not tail.endswith(READY):
             piece = self.read_some()

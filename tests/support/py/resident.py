@@ -1,4 +1,4 @@
-"""Resident memory of a program: while its clients do nothing, and while one of them does not read."""
+"""Resident memory of a program: while its clients do nothing, and while one does not read."""
 
 import time
 
@@ -31,9 +31,9 @@ def descriptors_at_least(count):
 
 
 def idle_clients(pid, connect, count, steps=8):
-    """Memory with so many clients that do nothing. connect() is a psycopg2 connection. Gives `start`
-    and `end` in bytes, `curve` as (clients, bytes), and bytes a client: `client` when all have logged
-    in, `used_client` when each has had one query answered."""
+    """Memory with so many clients that do nothing. connect() is a psycopg2 connection. Gives
+    `start` and `end` in bytes, `curve` as (clients, bytes), and bytes a client: `client` when all
+    have logged in, `used_client` when each has had one query answered."""
     # The first client brings the first server connection and whatever else is made once.
     _use(connect()).close()
     start = resident_bytes(pid)
@@ -83,8 +83,8 @@ def _cpu_ticks(pid):
 
 
 def slow_reader(pid, port, megabytes):
-    """By how many bytes the program grows, at most, while one of its clients asks for so much and at
-    first reads nothing, then a slice at a time; that one reads the rest quickly, and it is complete."""
+    """By how many bytes the program grows, at most, while one of its clients asks for so much and
+    at first reads nothing, then a slice at a time, then the rest, which has to be complete."""
     rows = megabytes * 1000
     with RawClient(port) as client:
         client.query("select 1")
