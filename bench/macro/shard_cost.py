@@ -17,17 +17,17 @@ not count; CPU time is that of the process, of a run under neither.
 
 import argparse
 import os
-import re
 import signal
 import shutil
 import subprocess
 import sys
-import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, f"{HERE}/../../tests/support/py")
 sys.path.insert(0, HERE)
 sys.dont_write_bytecode = True
+
+import system_calls  # noqa: E402  pylint: disable=wrong-import-position
 
 SKIPPED = 77
 FEW, MANY = 200, 1200
@@ -37,9 +37,6 @@ CASES = ("plain", "replicas", "sharded", "command")
 SELECT = "SELECT abalance FROM pgbench_accounts WHERE aid = :key;\n"
 COMMAND = "SET SHARDING KEY TO :key;\n"
 SCRIPTS = {"plain": SELECT, "replicas": SELECT, "sharded": COMMAND + SELECT, "command": COMMAND}
-# What the kernel does for a sleeping process, not for a transaction.
-NO_WORK = {"restart_syscall"}
-WAITS = {"epoll_wait", "epoll_pwait"}
 # Timers that happen to be due.
 SLACK = 0.02
 
@@ -119,45 +116,24 @@ def end(pooler):
     pooler.program.wait()
 
 
-def counted_calls(stand, case, mode, count, pooler):
-    """The system calls of the pooler during so many transactions, by name."""
-    path = f"{stand.space.directory}/strace"
-    with subprocess.Popen(["strace", "-f", "-o", path, "-p", str(pooler.pid)],
-                          stderr=subprocess.PIPE, text=True) as strace:
-        if "attached" not in (line := strace.stderr.readline()):
-            raise FileNotFoundError(f"strace cannot attach: {line.strip()}")
-        stand.transact(case, mode, count, pooler.port)
-        strace.send_signal(signal.SIGINT)
-    calls = {}
-    with open(path, encoding="utf-8", errors="replace") as file:
-        for line in file:
-            name = re.match(r"^\d+ +(\w+)\(", line)
-            if name and name.group(1) not in NO_WORK:
-                calls[name.group(1)] = calls.get(name.group(1), 0) + 1
-    return calls
-
-
-def per_transaction(few, many):
-    """What one transaction adds, of each kind that adds anything."""
-    added = {name: (many[name] - few.get(name, 0)) / (MANY - FEW) for name in many}
-    return {name: value for name, value in added.items() if abs(value) > SLACK}
-
-
 def syscalls(stand, mode):
     """A line for each case; what is more than it may be."""
     found = {}
     for case in CASES:
         pooler = stand.pooler(case)
         stand.transact(case, mode, FEW, pooler.port)
-        few, many = (counted_calls(stand, case, mode, count, pooler) for count in (FEW, MANY))
+        counts = system_calls.per_transaction(
+            pooler.pid, lambda count, case=case, port=pooler.port: stand.transact(
+                case, mode, count, port), FEW, MANY, f"{stand.space.directory}/strace")
         end(pooler)
-        found[case] = per_transaction(few, many)
-        work = sum(value for name, value in found[case].items() if name not in WAITS)
-        shown = ", ".join(f"{name} {value:.2f}" for name, value in sorted(found[case].items()))
-        print(f"{mode:9} {case:9} {work:6.2f} system calls and the waits: {shown}", flush=True)
+        found[case] = {name: value for name, value in counts.calls.items() if abs(value) > SLACK}
+        work = sum(value for name, value in found[case].items() if name not in system_calls.WAITS)
+        print(f"{mode:9} {case:9} {work:6.2f} system calls and the waits: {counts.shown(SLACK)}",
+              flush=True)
     faults = []
     for waits in (False, True):
-        total = {case: sum(value for name, value in calls.items() if (name in WAITS) == waits)
+        total = {case: sum(value for name, value in calls.items()
+                           if (name in system_calls.WAITS) == waits)
                  for case, calls in found.items()}
         what = "waits" if waits else "system calls"
         if total["replicas"] > total["plain"] + SLACK:

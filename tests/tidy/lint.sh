@@ -23,7 +23,7 @@ case ${1:-} in
     need shellcheck
     {
       printf '.ci/run\0'
-      find packaging tests -name '*.sh' -print0
+      find packaging tests bench -name '*.sh' -print0
     } | xargs -0 shellcheck -x
     ;;
   *)
