@@ -120,7 +120,10 @@ def main():
     totals = {case: round(sum(costs.values()), 1) for case, costs in found.items()}
     records = load()
     if asked.record:
-        records[compiler] = totals
+        kept = {case: recorded for case, recorded in records.get(compiler, {}).items()
+                if case in totals and asked.only not in case}
+        counted = {case: total for case, total in totals.items() if asked.only in case}
+        records[compiler] = {**kept, **counted}
         with open(RECORD, "w", encoding="utf-8") as file:
             json.dump(records, file, indent=2, sort_keys=True)
             file.write("\n")
