@@ -5,6 +5,7 @@
 // (callgrind, see instructions.py). What a case needs is made before it is run and kept in it.
 
 #include <benchmark/benchmark.h>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -42,6 +43,22 @@ template <typename Value>
 void Keep(const Value& value) {
   benchmark::DoNotOptimize(value);
 }
+
+// A text that the compiler does not know and that always begins a cache line: how many steps the C
+// library takes over one depends on where it lies.
+class Text {
+ public:
+  explicit Text(std::string_view text) : size_(text.copy(bytes_, sizeof bytes_)) {}
+  [[nodiscard]] std::string_view Get() const {
+    std::string_view text(bytes_, size_);
+    benchmark::DoNotOptimize(text);
+    return text;
+  }
+
+ private:
+  alignas(64) char bytes_[1024];
+  size_t size_;
+};
 
 // A line of the table in budgets.cc.
 struct Row {

@@ -16,10 +16,8 @@ constexpr uint32_t kShards = 16;
 
 std::unique_ptr<Case> Placing(std::string_view text, KeyType type,
                               ShardingFunction function = ShardingFunction::kPgHash) {
-  return Repeat([text, type, function] {
-    std::string_view unknown = text;
-    benchmark::DoNotOptimize(unknown);
-    const Result<sharding::Key> key = sharding::ParseKeyText(unknown, type);
+  return Repeat([text = Text(text), type, function] {
+    const Result<sharding::Key> key = sharding::ParseKeyText(text.Get(), type);
     Keep(key ? sharding::ShardOf(*key, function, kShards) : kShards);
   });
 }
@@ -31,10 +29,8 @@ std::unique_ptr<Case> ShardOfBigint() {
 }
 
 std::unique_ptr<Case> ShardOfBinaryBigint() {
-  return Repeat([] {
-    std::string_view bytes("\x00\x00\x01\x1f\x71\xfb\x04\xcb", 8);
-    benchmark::DoNotOptimize(bytes);
-    const Result<sharding::Key> key = sharding::ParseKeyBinary(bytes, KeyType::kBigint);
+  return Repeat([bytes = Text({"\x00\x00\x01\x1f\x71\xfb\x04\xcb", 8})] {
+    const Result<sharding::Key> key = sharding::ParseKeyBinary(bytes.Get(), KeyType::kBigint);
     Keep(key ? sharding::ShardOf(*key, ShardingFunction::kPgHash, kShards) : kShards);
   });
 }

@@ -42,27 +42,22 @@ class NothingTracked final : public sql::TrackedParameters {
   [[nodiscard]] bool IsTracked(std::string_view) const override { return false; }
 };
 
-// The compiler may not know the text.
-std::string_view Unknown(std::string_view text) {
-  benchmark::DoNotOptimize(text);
-  return text;
-}
-
 std::unique_ptr<Case> Judging(std::string_view text) {
-  return Repeat([text, tracked = NothingTracked()] {
-    Keep(sql::Judge(Unknown(text), StringSyntax::kStandard, tracked).bits());
+  return Repeat([text = Text(text), tracked = NothingTracked()] {
+    Keep(sql::Judge(text.Get(), StringSyntax::kStandard, tracked).bits());
   });
 }
 
 std::unique_ptr<Case> Directing(std::string_view text) {
-  return Repeat(
-      [text] { Keep(session::DirectiveOf(Unknown(text), StringSyntax::kStandard).has_value()); });
+  return Repeat([text = Text(text)] {
+    Keep(session::DirectiveOf(text.Get(), StringSyntax::kStandard).has_value());
+  });
 }
 
 std::unique_ptr<Case> Hinting(std::string_view text) {
-  return Repeat([text] {
+  return Repeat([text = Text(text)] {
     bool found = false;
-    sql::ForEachComment(Unknown(text), StringSyntax::kStandard, 1000,
+    sql::ForEachComment(text.Get(), StringSyntax::kStandard, 1000,
                         [&found](std::string_view comment) {
                           found = found || sql::FindHint(comment).has_value();
                         });
@@ -71,18 +66,20 @@ std::unique_ptr<Case> Hinting(std::string_view text) {
 }
 
 std::unique_ptr<Case> Forming(std::string_view text) {
-  return Repeat([text] { Keep(sql::FindSimpleForm(Unknown(text), StringSyntax::kStandard).kind); });
+  return Repeat(
+      [text = Text(text)] { Keep(sql::FindSimpleForm(text.Get(), StringSyntax::kStandard).kind); });
 }
 
 std::unique_ptr<Case> Sharding(std::string_view text) {
-  return Repeat([text] { Keep(sql::NeedsShard(Unknown(text), StringSyntax::kStandard)); });
+  return Repeat(
+      [text = Text(text)] { Keep(sql::NeedsShard(text.Get(), StringSyntax::kStandard)); });
 }
 
 }  // namespace
 
 std::unique_ptr<Case> LexOrm() {
-  return Repeat([] {
-    sql::Lexer lexer(Unknown(kOrmSelect), StringSyntax::kStandard);
+  return Repeat([text = Text(kOrmSelect)] {
+    sql::Lexer lexer(text.Get(), StringSyntax::kStandard);
     sql::Token token = lexer.Next();
     while (token.kind != sql::TokenKind::kEnd) token = lexer.Next();
     Keep(token.begin);
