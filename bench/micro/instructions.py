@@ -113,6 +113,8 @@ def main():
     asked = parser.parse_args()
     if shutil.which("valgrind") is None:
         skip("valgrind is not installed")
+    if not os.access("/proc/self/maps", os.R_OK):
+        skip("valgrind needs /proc")
     if not os.access(asked.program, os.X_OK):
         skip(f"there is no {os.path.relpath(asked.program)}: it is built by the preset release "
              "where Google Benchmark (libbenchmark-dev) is installed")
