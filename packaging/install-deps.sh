@@ -28,10 +28,12 @@ readonly fuzz_packages=(clang-19 libclang-rt-19-dev)
 # systemd is there for systemd-analyze; it does not become the init system. The python3-* are
 # the drivers whose clients take part in tests/soak.sh, which needs psycopg2 at least. iproute2 and
 # nftables cut the network for tests/failures.sh, in a namespace of its own; strace is for
-# tests/budgets. The last line is for tests/drivers, which fetches the drivers themselves.
+# tests/budgets. bench/micro is built with libbenchmark-dev, and counted with valgrind. The last line
+# is for tests/drivers, which fetches the drivers themselves.
 readonly optional_packages=(
   clang-format-19 shellcheck systemd python3-psycopg2 python3-psycopg python3-asyncpg
   iproute2 nftables strace
+  libbenchmark-dev valgrind
   python3-venv nodejs curl ca-certificates
 )
 

@@ -15,6 +15,7 @@ char LowerChar(char c) {
 }
 
 int CompareNames(std::string_view left, std::string_view right) {
+  if (left == right) return 0;  // whoever sets a parameter mostly spells it as the server does
   const size_t shared = std::min(left.size(), right.size());
   for (size_t i = 0; i < shared; ++i) {
     const int difference = LowerChar(left[i]) - LowerChar(right[i]);
@@ -179,7 +180,29 @@ bool IsIdentity(std::string_view name) {
          CompareNames(name, kIsSuperuser) == 0;
 }
 
+// Looks up names that come in the order of the sets: one pass over the set for all of them.
+class OrderedSearch {
+ public:
+  explicit OrderedSearch(const ParameterSet& set) : at_(set.all().begin()), end_(set.all().end()) {}
+  // As ParameterSet::Find. Precondition: no name before this one is asked for any more.
+  const std::string* Find(std::string_view name) {
+    for (; at_ != end_; ++at_) {
+      const int order = CompareNames(at_->name, name);
+      if (order >= 0) return order == 0 ? &at_->value : nullptr;
+    }
+    return nullptr;
+  }
+
+ private:
+  std::vector<Parameter>::const_iterator at_;
+  std::vector<Parameter>::const_iterator end_;
+};
+
 struct Changes {
+  [[nodiscard]] bool empty() const {
+    return before.empty() && syntax.empty() && others.empty() && after.empty();
+  }
+
   std::string before;  // takes the role and the user back
   std::string syntax;
   std::string others;
@@ -207,8 +230,9 @@ Changes FindChanges(const ServerSettings& server, const ParameterSet& wanted) {
   Changes changes;
   // Behind a RESET ALL a server is at its defaults, as far as they are known.
   const ParameterSet& actual = server.unknown ? server.defaults : server.actual;
+  OrderedSearch in_actual(actual);
   for (const Parameter& parameter : wanted.all()) {
-    const std::string* held = actual.Find(parameter.name);
+    const std::string* held = in_actual.Find(parameter.name);
     if ((held != nullptr && *held == parameter.value) || IsIdentity(parameter.name)) continue;
     const bool is_syntax = IsSyntaxParameter(parameter.name);
     const std::string* standard = server.defaults.Find(parameter.name);
@@ -218,8 +242,9 @@ Changes FindChanges(const ServerSettings& server, const ParameterSet& wanted) {
       AppendSet(is_syntax ? changes.syntax : changes.others, parameter.name, parameter.value);
     }
   }
+  OrderedSearch in_wanted(wanted);
   for (const Parameter& parameter : actual.all()) {
-    if (wanted.Find(parameter.name) != nullptr || IsIdentity(parameter.name)) continue;
+    if (in_wanted.Find(parameter.name) != nullptr || IsIdentity(parameter.name)) continue;
     changes.others += "RESET " + QuoteIdentifier(parameter.name) + ';';
   }
   AddIdentity(server, wanted, changes);
@@ -232,13 +257,14 @@ int AppendParameterChanges(std::string& out, const ServerSettings& server,
                            const ParameterSet& wanted) {
   Changes changes = FindChanges(server, wanted);
   if (server.unknown) changes.before += "RESET ALL;";
+  if (changes.empty()) return 0;
   std::string last;
   // With standard_conforming_strings off a backslash in a value would escape: on for as
   // long as the others are read, then as wanted.
   const ParameterSet& actual = server.unknown ? server.defaults : server.actual;
   const std::string* strings = wanted.Find(kSyntaxParameters[1]);
   const std::string* strings_now = actual.Find(kSyntaxParameters[1]);
-  if (!(changes.others + changes.after).empty() &&
+  if ((!changes.others.empty() || !changes.after.empty()) &&
       ((strings != nullptr && *strings != "on") ||
        (strings_now != nullptr && *strings_now != "on"))) {
     AppendSet(changes.syntax, kSyntaxParameters[1], "on");

@@ -1,5 +1,6 @@
 #include "pglynx/sharding/key.h"
 
+#include <array>
 #include <charconv>
 #include <cstddef>
 #include <optional>
@@ -93,13 +94,20 @@ std::optional<int64_t> ParseNumber(std::string_view text) {
   return number;
 }
 
-// -1: not a hexadecimal digit.
-int HexValue(char digit) {
-  if (digit >= '0' && digit <= '9') return digit - '0';
-  if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
-  if (digit >= 'A' && digit <= 'F') return digit - 'A' + 10;
-  return -1;
+// The value of each hexadecimal digit; -1: it is none.
+constexpr std::array<int8_t, 256> MakeHexValues() {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::array<int8_t, 256> values{};
+  values.fill(-1);
+  for (size_t value = 0; value < kDigits.size(); ++value) {
+    const auto digit = static_cast<unsigned char>(kDigits[value]);
+    values[digit] = static_cast<int8_t>(value);
+    if (value >= 10) values[digit ^ 0x20U] = static_cast<int8_t>(value);
+  }
+  return values;
 }
+
+constexpr std::array<int8_t, 256> kHexValues = MakeHexValues();
 
 std::optional<Uuid> ParseUuid(std::string_view text) {
   if (text.starts_with('{')) {
@@ -114,7 +122,7 @@ std::optional<Uuid> ParseUuid(std::string_view text) {
       may_be_hyphen = false;
       continue;
     }
-    const int value = HexValue(byte);
+    const int value = kHexValues[static_cast<unsigned char>(byte)];
     if (value < 0 || digits == 2 * uuid.size()) return std::nullopt;
     char& target = uuid[digits / 2];
     target = static_cast<char>(digits % 2 == 0 ? value << 4 : target | value);

@@ -41,6 +41,28 @@ constexpr std::array<uint8_t, 256> MakeClasses() {
 
 constexpr std::array<uint8_t, 256> kClasses = MakeClasses();
 
+// What kind of token a byte begins, for those that are one byte long whatever follows; kEnd: it
+// depends.
+constexpr std::array<TokenKind, 256> MakeSingles() {
+  std::array<TokenKind, 256> singles{};
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    const bool is_known = (kClasses[byte] & ~(kSpace | kBlankStart)) != 0;
+    singles[byte] = is_known ? TokenKind::kEnd : TokenKind::kInvalid;
+  }
+  for (const char byte : std::string_view("'\"$.:")) {
+    singles[static_cast<unsigned char>(byte)] = TokenKind::kEnd;
+  }
+  singles[','] = TokenKind::kComma;
+  singles[';'] = TokenKind::kSemicolon;
+  singles['('] = TokenKind::kOpenParen;
+  singles[')'] = TokenKind::kCloseParen;
+  singles['['] = TokenKind::kOpenBracket;
+  singles[']'] = TokenKind::kCloseBracket;
+  return singles;
+}
+
+constexpr std::array<TokenKind, 256> kSingles = MakeSingles();
+
 bool Is(char byte, uint8_t bits) {
   return (kClasses[static_cast<unsigned char>(byte)] & bits) != 0;
 }
@@ -72,14 +94,22 @@ Token Lexer::Unterminated(const char* start) {
 }
 
 Token Lexer::Next() {
-  if (!SkipBlank()) return Unterminated(at_);
+  // Most tokens have one blank before them, or none.
+  if (at_ != end_ && *at_ == ' ') ++at_;
+  if (at_ != end_ && Is(*at_, kBlankStart) && !SkipBlank()) return Unterminated(at_);
   if (at_ == end_) return Make(TokenKind::kEnd, at_);
   const char* start = at_;
   const char first = *start;
   if (Is(first, kWordStart)) return Word(start);
-  if (Is(first, kDigit)) return Number(start);
-  if (Is(first, kOperatorPart)) return Operator(start);
+  const TokenKind single = kSingles[static_cast<unsigned char>(first)];
+  if (single != TokenKind::kEnd) {
+    ++at_;
+    return Make(single, start);
+  }
   switch (first) {
+    case '.':
+    case ':':
+      return Punctuation(start);
     case '\'':
       return PlainString(start);
     case '"':
@@ -87,7 +117,7 @@ Token Lexer::Next() {
     case '$':
       return Dollar(start);
     default:
-      return Punctuation(start);
+      return Is(first, kDigit) ? Number(start) : Operator(start);
   }
 }
 
@@ -130,8 +160,9 @@ bool Lexer::SkipComment() {
 }
 
 Token Lexer::Word(const char* start) {
-  ++at_;
-  while (at_ != end_ && Is(*at_, kWordPart)) ++at_;
+  const char* at = start + 1;
+  while (at != end_ && Is(*at, kWordPart)) ++at;
+  at_ = at;
   // A letter right before a quote is not a word but says what the string is.
   if (at_ - start == 1 && at_ != end_ && (*at_ == '\'' || *at_ == '&')) return Prefixed(start);
   return Make(TokenKind::kWord, start);
@@ -291,39 +322,24 @@ Token Lexer::Operator(const char* start) {
     ++at;
   }
   const std::string_view text(start, static_cast<size_t>(at - start));
-  if (text.find_first_of("~!@#^&|`?%") == std::string_view::npos) {
+  if (text.size() > 1 && text.find_first_of("~!@#^&|`?%") == std::string_view::npos) {
     while (at - start > 1 && (at[-1] == '+' || at[-1] == '-')) --at;
   }
   at_ = at;
   return Make(TokenKind::kOperator, start);
 }
 
+// A dot or a colon.
 Token Lexer::Punctuation(const char* start) {
   at_ = start + 1;
   const char next = at_ == end_ ? '\0' : *at_;
-  switch (*start) {
-    case '.':
-      if (Is(next, kDigit)) return Number(start);
-      if (next == '.') ++at_;
-      return Make(TokenKind::kDot, start);
-    case ',':
-      return Make(TokenKind::kComma, start);
-    case ';':
-      return Make(TokenKind::kSemicolon, start);
-    case '(':
-      return Make(TokenKind::kOpenParen, start);
-    case ')':
-      return Make(TokenKind::kCloseParen, start);
-    case '[':
-      return Make(TokenKind::kOpenBracket, start);
-    case ']':
-      return Make(TokenKind::kCloseBracket, start);
-    case ':':
-      if (next == ':' || next == '=') ++at_;
-      return Make(next == ':' ? TokenKind::kTypecast : TokenKind::kColon, start);
-    default:
-      return Make(TokenKind::kInvalid, start);
+  if (*start == '.') {
+    if (Is(next, kDigit)) return Number(start);
+    if (next == '.') ++at_;
+    return Make(TokenKind::kDot, start);
   }
+  if (next == ':' || next == '=') ++at_;
+  return Make(next == ':' ? TokenKind::kTypecast : TokenKind::kColon, start);
 }
 
 std::string_view QuotedContent(const Token& token) {

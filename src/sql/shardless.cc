@@ -234,7 +234,7 @@ bool ShardlessReader::AddWithName(const Token& name) {
 }
 
 bool ShardlessReader::IsWithName(const Name& name) const {
-  if (name.parts > 1 || !IsPlainName(name.first)) return false;
+  if (with_name_count_ == 0 || name.parts > 1 || !IsPlainName(name.first)) return false;
   const ServerName wanted(name.first);
   return std::any_of(with_names_.begin(),
                      with_names_.begin() + static_cast<std::ptrdiff_t>(with_name_count_),

@@ -158,9 +158,10 @@ void StatementJudge::JudgeMention(const Token& word) {
     effects_.Add(StateEffect::kUnjudged);
     return;
   }
-  const std::string_view name =
-      word.kind == TokenKind::kQuotedWord ? QuotedContent(word) : word.text();
-  if (name.size() < kTemporarySchema.size() || (name[0] != 'p' && name[0] != 'P')) return;
+  // Most names are told by their first letter.
+  const size_t quote_bytes = word.kind == TokenKind::kQuotedWord ? 1 : 0;
+  if (word.bytes < kTemporarySchema.size() || (word.begin[quote_bytes] | 0x20) != 'p') return;
+  const std::string_view name = word.text().substr(quote_bytes);
   if (EqualsIgnoreCase(name.substr(0, kTemporarySchema.size()), kTemporarySchema)) {
     effects_.Add(StateEffect::kTemporary);
   }

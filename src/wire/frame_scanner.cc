@@ -54,7 +54,7 @@ const FrameRules& BackendRules() {
 FrameScanner::Item FrameScanner::Next(std::string_view input) {
   size_t at = std::min<size_t>(body_remaining_, input.size());
   body_remaining_ -= static_cast<uint32_t>(at);
-  while (input.size() - at >= kHeaderBytes && body_remaining_ == 0) {
+  while (body_remaining_ == 0 && input.size() - at >= kHeaderBytes) {
     const char* header = input.data() + at;
     const auto action = rules_->actions[static_cast<uint8_t>(*header)];
     const uint32_t length = LoadU32(header + 1);
@@ -67,9 +67,12 @@ FrameScanner::Item FrameScanner::Next(std::string_view input) {
       if (at > 0) break;
       return Shown(input, action, frame_bytes);
     }
-    const size_t here = std::min<size_t>(frame_bytes, input.size() - at);
-    body_remaining_ = frame_bytes - static_cast<uint32_t>(here);
-    at += here;
+    at += frame_bytes;
+    if (at > input.size()) {
+      body_remaining_ = static_cast<uint32_t>(at - input.size());
+      at = input.size();
+      break;
+    }
   }
   if (at == 0) return {Kind::kNeedMore, '\0', {}, kHeaderBytes};
   return {Kind::kRun, '\0', input.substr(0, at), 0};

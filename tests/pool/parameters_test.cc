@@ -163,6 +163,46 @@ TEST_CASE("AppendParameterChanges resets what is not wanted") {
         Queries{R"(RESET "work_mem";RESET "x.y";)"});
 }
 
+TEST_CASE("AppendParameterChanges names each difference once, from any seed, in any spelling") {
+  pglynx::SeededRandom random(0x9a7a);
+  const std::vector<std::string> names = {"a", "ab", "abc", "b", "b.c", "m_n", "zone"};
+  // A random set, by name in lower case: how it is spelled there, and its value.
+  using Spelled = std::map<std::string, std::pair<std::string, std::string>>;
+  const auto make = [&random, &names] {
+    Spelled set;
+    for (const std::string& name : names) {
+      if (random.Next64() % 3 == 0) continue;
+      std::string spelled = name;
+      if (random.Next64() % 2 == 0) spelled[0] = static_cast<char>(spelled[0] - 'a' + 'A');
+      set[name] = {spelled, std::to_string(random.Next64() % 2)};
+    }
+    return set;
+  };
+  const auto values = [](const Spelled& set) {
+    Values list;
+    for (const auto& [name, parameter] : set) list.push_back(parameter);
+    return list;
+  };
+  for (int round = 0; round < 2000; ++round) {
+    const Spelled actual = make();
+    const Spelled wanted = make();
+    const Spelled defaults = make();
+    std::string expected;
+    for (const auto& [name, parameter] : wanted) {
+      const auto& [spelled, value] = parameter;
+      if (actual.contains(name) && actual.at(name).second == value) continue;
+      const bool is_default = defaults.contains(name) && defaults.at(name).second == value;
+      expected +=
+          is_default ? "RESET \"" + spelled + "\";" : "SET \"" + spelled + "\" TO '" + value + "';";
+    }
+    for (const auto& [name, parameter] : actual) {
+      if (!wanted.contains(name)) expected += "RESET \"" + parameter.first + "\";";
+    }
+    CHECK(Changes(values(actual), values(wanted), values(defaults)) ==
+          (expected.empty() ? Queries{} : Queries{expected}));
+  }
+}
+
 TEST_CASE("AppendParameterChanges first sets how the rest is read") {
   CHECK(Changes({{"client_encoding", "UTF8"}, {"TimeZone", "UTC"}},
                 {{"client_encoding", "LATIN1"}, {"TimeZone", "CET"}}) ==

@@ -16,7 +16,7 @@ case ${1:-} in
   format)
     # The version is pinned: others print the same code differently.
     need clang-format-19
-    find include src tests \( -name '*.h' -o -name '*.cc' \) -print0 |
+    find include src tests bench \( -name '*.h' -o -name '*.cc' \) -print0 |
       xargs -0 clang-format-19 --dry-run -Werror
     ;;
   shell)

@@ -27,7 +27,7 @@ enum class StringSyntax : uint8_t {
   kBackslash,  // off: an escape, as in E'...'
 };
 
-enum class TokenKind : uint8_t {
+enum class TokenKind : uint32_t {
   kEnd,            // of the text; empty, and returned again by every further call
   kWord,           // unquoted identifier or keyword
   kQuotedWord,     // "..."
