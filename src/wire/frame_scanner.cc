@@ -51,6 +51,23 @@ const FrameRules& BackendRules() {
   return kBackendRules;
 }
 
+// Inline, since g++ guards the stack of each function that calls one which returns a struct.
+inline FrameScanner::Item FrameScanner::Shown(std::string_view input, FrameAction action,
+                                              uint32_t frame_bytes) {
+  const char type = input[0];
+  if (action == FrameAction::kCollect) {
+    if (frame_bytes > collect_bytes_max_) return {Kind::kTooLong, type, {}, 0};
+    if (input.size() < frame_bytes) return {Kind::kNeedMore, type, {}, frame_bytes};
+    return {Kind::kMessage, type, input.substr(0, frame_bytes), 0};
+  }
+  const auto head_bytes =
+      static_cast<uint32_t>(std::min<size_t>(frame_bytes, kHeaderBytes + rules_->head_bytes_max));
+  if (input.size() < head_bytes) return {Kind::kNeedMore, type, {}, head_bytes};
+  const auto here = static_cast<uint32_t>(std::min<size_t>(frame_bytes, input.size()));
+  body_remaining_ = frame_bytes - here;
+  return {body_remaining_ == 0 ? Kind::kMessage : Kind::kHead, type, input.substr(0, here), 0};
+}
+
 FrameScanner::Item FrameScanner::Next(std::string_view input) {
   size_t at = std::min<size_t>(body_remaining_, input.size());
   body_remaining_ -= static_cast<uint32_t>(at);
@@ -76,22 +93,6 @@ FrameScanner::Item FrameScanner::Next(std::string_view input) {
   }
   if (at == 0) return {Kind::kNeedMore, '\0', {}, kHeaderBytes};
   return {Kind::kRun, '\0', input.substr(0, at), 0};
-}
-
-FrameScanner::Item FrameScanner::Shown(std::string_view input, FrameAction action,
-                                       uint32_t frame_bytes) {
-  const char type = input[0];
-  if (action == FrameAction::kCollect) {
-    if (frame_bytes > collect_bytes_max_) return {Kind::kTooLong, type, {}, 0};
-    if (input.size() < frame_bytes) return {Kind::kNeedMore, type, {}, frame_bytes};
-    return {Kind::kMessage, type, input.substr(0, frame_bytes), 0};
-  }
-  const auto head_bytes =
-      static_cast<uint32_t>(std::min<size_t>(frame_bytes, kHeaderBytes + rules_->head_bytes_max));
-  if (input.size() < head_bytes) return {Kind::kNeedMore, type, {}, head_bytes};
-  const auto here = static_cast<uint32_t>(std::min<size_t>(frame_bytes, input.size()));
-  body_remaining_ = frame_bytes - here;
-  return {body_remaining_ == 0 ? Kind::kMessage : Kind::kHead, type, input.substr(0, here), 0};
 }
 
 }  // namespace pglynx::wire
