@@ -206,7 +206,10 @@ std::string RouteModel::Ran(const Op& op, std::optional<Place> place, bool needs
   const bool begins = !transaction.place.has_value();
   // The comment of the first statement that reaches a server counts more than that of BEGIN.
   const bool behind_begin = std::exchange(transaction.opened, op.kind == OpKind::kBegin && begins);
-  if ((begins || behind_begin) && !op.hint.empty()) transaction.hint = HintOf(op);
+  if ((begins || behind_begin) && !op.hint.empty()) {
+    // Behind a BEGIN that was sent at once nobody reads one, so that it may be out of range.
+    if (const std::optional<uint32_t> hint = HintOf(op)) transaction.hint = hint;
+  }
   if (!place.has_value()) return {};
   const std::optional<PoolMap::Where> where = map_->Find(place->server);
   if (!where.has_value()) return "it ran on a server of another pool";
