@@ -38,7 +38,7 @@ class ClientSession::NameRewriter {
   RenamedText result;
   std::vector<pool::StatementRef> needed;  // on the server, before it runs
   std::vector<std::string> closed;         // on the server, if they are there
-  size_t gone = 0;                         // statements to be deallocated in place of others
+  size_t gone = 0;                         // statements that are there, in place of others
 
  private:
   struct Own {
@@ -99,9 +99,12 @@ bool ClientSession::NameRewriter::Take(const PreparedUse& use, Request denial) {
 bool ClientSession::NameRewriter::TakePrepare(const PreparedUse& use, Request denial) {
   bool made_here = false;
   if (const pool::StatementRef known = Find(use.name, &made_here)) {
-    if (!made_here) needed.push_back(known);  // then the server says that it exists
-    result.names.emplace_back(known->name, use.name);
-    Replace(use, known->name);
+    // The server is to say that it exists. Another one that does stands for it: where that cannot
+    // be prepared any more its name would be free, for this text, and then be shared.
+    const std::string taken =
+        made_here ? known->name : fmt::format("{}_{}", kGoneStatement, gone++);
+    result.names.emplace_back(taken, use.name);
+    Replace(use, taken);
     return true;
   }
   const uint32_t most = session_.table_.world().config->general.max_client_statements;
