@@ -462,6 +462,7 @@ TEST_CASE("state that a statement hides stays with its client") {
   const bool extended = GENERATE(false, true);
   if (extended && sql.find(';') != std::string::npos) return;  // one statement a Parse
   CHECK((extended ? client.ExecParams(sql, {}) : client.Exec(sql)).error == "");
+  CHECK(pooler.HasActive(0));
   // What the text does not show is undone when its transaction is over (docs/limits.md).
   const bool unseen = sql.find("hide") != std::string::npos ||
                       sql.find("do '") != std::string::npos || sql.find("||") != std::string::npos;

@@ -157,12 +157,13 @@ def returns(pooler, standbys, numbers):
 
 def watch(bench, standbys, pooler, seconds, log):
     """Breaks and mends the replicas while pgbench runs; what is wrong."""
+    from harness import wait_until  # pylint: disable=import-outside-toplevel
     killed, frozen = standbys[:2]
     span = seconds / 6
     time.sleep(2)
     before = share(pooler, span)
     signal_all(killed, signal.SIGKILL)
-    time.sleep(1)
+    wait_until(lambda: pooler.console("SHOW BANS"), "the ban of the killed one", MEND_SECONDS)
     during = share(pooler, span)
     signal_all(frozen, signal.SIGSTOP)
     time.sleep(CONNECT_TIMEOUT + 2)

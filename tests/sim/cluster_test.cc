@@ -192,6 +192,26 @@ Simulation WithShards(const std::function<void(config::Pool&)>& change = [](conf
 
 }  // namespace
 
+// Behind the first batch the unnamed statement may have been replaced for good.
+TEST_CASE("of two batches whose server has gone before either was sent the client is told") {
+  Simulation sim = WithServers({Role::kPeer, Role::kPeer}, WantedRole::kAny);
+  RawClient anna(sim);
+  anna.LogIn();
+  sim.RunFor(seconds(1));
+  for (int i = 0; i < 4; ++i) {
+    anna.Say(Query("SELECT 'anna'"));
+    sim.RunFor(milliseconds(100));
+  }
+  for (size_t i = 0; i < 2; ++i) sim.network().Break(ServerAddress(i), milliseconds(5));
+  anna.Forget();
+  anna.Say(Query("SELECT 'anna'") + Query("SELECT 'anna'"));
+  sim.RunFor(seconds(1));
+  CHECK(anna.types() == "E");
+  CHECK(anna.last_sqlstate() == "08006");
+  CHECK(anna.ended());
+  RequireClean(sim);
+}
+
 TEST_CASE("commands choose a shard, and say what is wrong with them") {
   Simulation sim = WithShards();
   RawClient anna(sim);

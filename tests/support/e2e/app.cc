@@ -148,10 +148,17 @@ std::string AppPooler::Shown(const std::string& table, const std::string& key_co
 }
 
 bool AppPooler::HasWaiting(size_t count) const {
+  return Shows("cl_waiting", count);
+}
+
+bool AppPooler::HasActive(size_t count) const {
+  return Shows("sv_active", count);
+}
+
+bool AppPooler::Shows(const std::string& column, size_t count) const {
   Connection console = Admin();
   return Eventually([&] {
-    return Cell(console.Exec("show pools"), "database", "app", "cl_waiting") ==
-           std::to_string(count);
+    return Cell(console.Exec("show pools"), "database", "app", column) == std::to_string(count);
   });
 }
 

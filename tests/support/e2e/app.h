@@ -70,6 +70,11 @@ class AppPooler : public Pooler {
                                   const std::string& key, const std::string& column) const;
   // True once SHOW POOLS has `count` waiting clients for the pool `app`.
   [[nodiscard]] bool HasWaiting(size_t count) const;
+  // True once `count` of its servers are in clients' hands.
+  [[nodiscard]] bool HasActive(size_t count) const;
+
+ private:
+  [[nodiscard]] bool Shows(const std::string& column, size_t count) const;
 };
 
 // The column's value in the first row whose `key_column` reads `key`; "(none)" without one.
