@@ -230,6 +230,7 @@ TEST_CASE("two clients that wait for servers do not both get the last pin") {
   ben.Query({Sleep(seconds(1))});
   sim.RunFor(milliseconds(100));
   cleo.Query({Listen("a")});
+  sim.RunFor(milliseconds(10));  // hers arrives first
   dora.Query({Listen("b")});
   sim.RunFor(seconds(3));
   anna.Query({Echo()});  // finds a server
