@@ -2,7 +2,7 @@
 
 import paths  # noqa: F401  pylint: disable=unused-import
 from harness import PASSWORD, wait_until
-from load import Generator
+from pgbench_load import Generator
 
 # HAProxy and the forwarder have a server connection for each client.
 CONNECTIONS_MAX = 600

@@ -13,7 +13,7 @@ import paths  # noqa: F401  pylint: disable=unused-import
 import resident
 import system_calls
 from harness import PASSWORD
-from load import Load, quantile
+from pgbench_load import Load, quantile
 from measure import spent_us
 from raw_client import ClientError, RawClient, message
 

@@ -11,7 +11,7 @@ import sys
 
 import stand
 import system_calls
-from load import Generator, Load
+from pgbench_load import Generator, Load
 
 FEW, MANY = 2000, 12000
 # Number, workload of budgets.py, clients, protocol.
