@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 
+#include "sql/plain_query.h"
 #include "sql/statement_judge.h"
 
 namespace pglynx::sql {
@@ -40,6 +41,7 @@ constexpr std::array<std::string_view, 25> kNames = {
 }  // namespace
 
 StateEffects Judge(std::string_view text, StringSyntax syntax, const TrackedParameters& tracked) {
+  if (IsPlainQuery(text, syntax)) return {};
   return StatementJudge(text, syntax, tracked).Run();
 }
 
