@@ -17,14 +17,14 @@ class WriteBatch {
  public:
   // Appends bytes that stay valid until the batch is sent; joins what is contiguous.
   void Add(std::string_view bytes) {
-    CloseOwned();
-    if (bytes.empty()) return;
-    if (!chunks_.empty() && chunks_.back().data() + chunks_.back().size() == bytes.data()) {
-      chunks_.back() = {chunks_.back().data(), chunks_.back().size() + bytes.size()};
+    if (open_ == nullptr && bytes.data() == end_) {  // the rule: one message behind the other
+      std::string_view& last = chunks_.back();
+      last = {last.data(), last.size() + bytes.size()};
+      end_ += bytes.size();
+      bytes_ += bytes.size();
     } else {
-      chunks_.push_back(bytes);
+      AddApart(bytes);
     }
-    bytes_ += bytes.size();
   }
   // An empty string that lives as long as the batch: fill it, then AddOwned it.
   std::string& NewOwned() {
@@ -46,13 +46,10 @@ class WriteBatch {
 
   void Clear() {
     chunks_.clear();
+    end_ = &kNowhere;
     open_ = nullptr;
-    for (size_t i = 0; i < owned_used_; ++i) {
-      owned_[i].clear();
-      if (owned_[i].capacity() > kKeptBytesMax) owned_[i].shrink_to_fit();
-    }
-    owned_used_ = 0;
     bytes_ = 0;
+    if (owned_used_ > 0) ClearOwned();
   }
 
   [[nodiscard]] std::span<const std::string_view> chunks() const { return chunks_; }
@@ -60,9 +57,13 @@ class WriteBatch {
   [[nodiscard]] size_t bytes() const { return bytes_; }
 
  private:
-  static constexpr size_t kKeptBytesMax = size_t{64} * 1024;
+  static constexpr char kNowhere = 0;
+
+  void AddApart(std::string_view bytes);
+  void ClearOwned();
 
   std::vector<std::string_view> chunks_;
+  const char* end_ = &kNowhere;    // of the last chunk
   std::deque<std::string> owned_;  // addresses stay
   std::string* open_ = nullptr;
   size_t owned_used_ = 0;
