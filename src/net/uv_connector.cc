@@ -184,6 +184,7 @@ class UvPendingConnect final : public PendingConnect {
     attempts_.clear();
     next_address_.Disarm();
     // The listener may destroy this object: nothing is touched afterwards.
+    ApplySocketOptions(descriptor, loop_.socket_options);
     listener_.OnConnected(UvStream::Adopt(loop_, descriptor, address_));
   }
 

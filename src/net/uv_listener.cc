@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <optional>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -32,6 +34,7 @@ class UvListener final : public Listener {
         descriptor_(descriptor) {
     PGLYNX_CHECK(uv_poll_init(&loop_.loop, poll_.get(), descriptor_) == 0);
     poll_->data = this;
+    ApplyOptions();
     StartPolling();
   }
   ~UvListener() override {
@@ -48,8 +51,11 @@ class UvListener final : public Listener {
     });
   }
 
+  // Asks once more than there are connections only when there were several: alone, a login is
+  // spared a call that fails, and a crowd of them is let in by ever more in a turn.
   void Accept() {
-    for (int accepts = 0; accepts < kAcceptsPerEventMax; ++accepts) {
+    ApplyOptions();
+    for (int accepts = 0; accepts < accepts_max_; ++accepts) {
       sockaddr_storage peer{};
       socklen_t length = sizeof peer;
       const int accepted = accept4(descriptor_, reinterpret_cast<sockaddr*>(&peer), &length,
@@ -64,8 +70,18 @@ class UvListener final : public Listener {
         uv_poll_stop(poll_.get());
         loop_.Arm(resume_, loop_.Now() + kAcceptPause);
       }
+      accepts_max_ = 1;
       return;  // EAGAIN, or a connection that died in the queue: the next event goes on
     }
+    accepts_max_ = std::min(accepts_max_ * 2, kAcceptsPerEventMax);
+  }
+
+  // Accepted sockets have those of their listener: five calls less for each login. After a reload
+  // the ones that wait in the queue still have the old ones.
+  void ApplyOptions() {
+    if (options_ == loop_.socket_options) return;
+    options_ = loop_.socket_options;
+    ApplySocketOptions(descriptor_, *options_);
   }
 
   UvEventLoop::Impl& loop_;
@@ -73,7 +89,9 @@ class UvListener final : public Listener {
   Timer resume_ = MemberTimer<&UvListener::StartPolling>(this);
   AcceptListener& listener_;
   Address address_;
+  std::optional<SocketOptions> options_;
   int descriptor_;
+  int accepts_max_ = 1;
 };
 
 Error ListenError(const Address& address, std::string_view cause) {

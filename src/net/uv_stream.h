@@ -1,7 +1,7 @@
 #pragma once
 
 // A socket as a Stream: one uv_poll_t that is started once and stays armed, with direct
-// recv and sendmsg (PERFORMANCE.md section 4: this costs what bare epoll costs).
+// recv and send (PERFORMANCE.md section 4: this costs what bare epoll costs).
 //
 // The handle outlives its UvStream by the time that libuv needs to close it.
 
@@ -18,7 +18,8 @@ class UvStream final : public Stream {
 
  public:
   UvStream(Private, Address peer) : peer_(std::move(peer)) {}
-  // Takes the connected, non-blocking descriptor. `loop` must outlive the stream.
+  // Takes the connected, non-blocking descriptor, whose options are set. `loop` must outlive the
+  // stream.
   static std::unique_ptr<Stream> Adopt(UvEventLoop::Impl& loop, int descriptor, Address peer);
   ~UvStream() override;
 

@@ -3,10 +3,12 @@
 #include "pglynx/net/stream.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <optional>
 #include <string>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 #include "pglynx/core/random.h"
@@ -39,8 +41,15 @@ class RawClient {
     REQUIRE(send(descriptor_, "x", 1, MSG_NOSIGNAL) == 1);
   }
   ~RawClient() { Close(); }
-  RawClient(const RawClient&) = delete;
-  RawClient& operator=(const RawClient&) = delete;
+  RawClient(RawClient&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  RawClient& operator=(RawClient&&) = delete;
+
+  [[nodiscard]] uint16_t Port() const {
+    sockaddr_in address{};
+    socklen_t length = sizeof address;
+    REQUIRE(getsockname(descriptor_, reinterpret_cast<sockaddr*>(&address), &length) == 0);
+    return ntohs(address.sin_port);
+  }
 
   // As a server does that says why and goes, with unread bytes of its peer: the peer gets both,
   // the words and a reset.
@@ -59,6 +68,27 @@ class RawClient {
   }
   int descriptor_;
 };
+
+// The end of a connection that this process has accepted.
+int DescriptorWithPeer(uint16_t port) {
+  for (int descriptor = 0; descriptor < 1024; ++descriptor) {
+    sockaddr_in address{};
+    socklen_t length = sizeof address;
+    if (getpeername(descriptor, reinterpret_cast<sockaddr*>(&address), &length) == 0 &&
+        address.sin_family == AF_INET && ntohs(address.sin_port) == port) {
+      return descriptor;
+    }
+  }
+  FAIL("no connection with port " << port);
+  return -1;
+}
+
+int OptionOf(int descriptor, int level, int name) {
+  int value = -1;
+  socklen_t length = sizeof value;
+  REQUIRE(getsockopt(descriptor, level, name, &value, &length) == 0);
+  return value;
+}
 
 }  // namespace
 
@@ -108,6 +138,42 @@ TEST_CASE("A stream holds what the peer does not read and tells when it is gone"
   CHECK(client->drained == 1);
   CHECK(client->stream->pending_bytes() == 0);
   CHECK(world.loop.blocks().taken_bytes() == 0);
+}
+
+// Much without a word of the reader's own is read in larger pieces (kGatherBytes in uv_stream.cc).
+TEST_CASE("What comes behind much, and is little, arrives all the same") {
+  Loopback world;
+  auto [client, server] = world.Connect();
+  const std::string bytes = RandomBytes(size_t{2} << 20U);
+  std::string expected;
+  for (int round = 0; round < 3; ++round) {
+    client->stream->Write(bytes);
+    expected += bytes;
+    REQUIRE(world.RunUntil([&] { return server->received.size() == expected.size(); }));
+    client->stream->Write("end");
+    expected += "end";
+    if (round == 1) {
+      server->stream->Pause();
+      REQUIRE(world.RunUntil([&] { return client->stream->pending_bytes() == 0; }));
+      server->stream->Resume();
+    }
+    REQUIRE(world.RunUntil([&] { return server->received.size() == expected.size(); }));
+    server->stream->Write("reply");
+    REQUIRE(world.RunUntil([&] { return client->received.ends_with("reply"); }));
+    client->received.clear();
+  }
+  CHECK(server->received == expected);
+}
+
+TEST_CASE("The end of a connection is told at once behind much") {
+  Loopback world;
+  auto [client, server] = world.Connect();
+  const std::string bytes = RandomBytes((size_t{2} << 20U) + 1);
+  client->stream->Write(bytes);
+  REQUIRE(world.RunUntil([&] { return client->stream->pending_bytes() == 0; }));
+  client->stream->FinishAndClose();
+  REQUIRE(world.RunUntil([&] { return server->closed.size() == 1; }));
+  CHECK(server->received == bytes);
 }
 
 TEST_CASE("A stream does not read until it is resumed as often as it was paused") {
@@ -223,6 +289,32 @@ TEST_CASE("A stream delivers what came before its connection was reset, and name
     CHECK(end.closed.size() == 1);
     CHECK(end.closed[0].detail == "Connection reset by peer");
     CHECK(end.closed[0].code == ErrorCode::kIo);
+  }
+}
+
+// They have them from their listener (src/net/uv_listener.cc), which takes over new ones when it
+// accepts: whoever is in the queue then still has the old ones.
+TEST_CASE("Accepted sockets have the options of the loop") {
+  Loopback world;
+  const auto listener = world.Listen();
+  const auto accept = [&] {
+    world.accepted.clear();
+    RawClient peer(listener->address().port);
+    REQUIRE(world.RunUntil([&] { return !world.accepted.empty(); }));
+    return peer;
+  };
+  for (const int idle_seconds : {77, 88}) {
+    world.loop.SetSocketOptions({.keepalive_idle = std::chrono::seconds(idle_seconds),
+                                 .keepalive_interval = std::chrono::seconds(9),
+                                 .keepalive_count = 3});
+    accept();
+    const RawClient peer = accept();
+    const int accepted = DescriptorWithPeer(peer.Port());
+    CHECK(OptionOf(accepted, IPPROTO_TCP, TCP_NODELAY) == 1);
+    CHECK(OptionOf(accepted, SOL_SOCKET, SO_KEEPALIVE) == 1);
+    CHECK(OptionOf(accepted, IPPROTO_TCP, TCP_KEEPIDLE) == idle_seconds);
+    CHECK(OptionOf(accepted, IPPROTO_TCP, TCP_KEEPINTVL) == 9);
+    CHECK(OptionOf(accepted, IPPROTO_TCP, TCP_KEEPCNT) == 3);
   }
 }
 

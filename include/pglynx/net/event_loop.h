@@ -24,6 +24,8 @@ struct SocketOptions {
   uint32_t keepalive_count = 5;
   // A peer that acknowledges nothing for so long is gone; see src/net/ack_watch.h.
   Duration user_timeout = std::chrono::seconds(10);
+
+  bool operator==(const SocketOptions&) const = default;
 };
 
 class ConnectListener {

@@ -26,7 +26,8 @@ class StreamListener {
  public:
   virtual ~StreamListener() = default;
   // Bytes arrived. They lie in the loop's one read block, may be changed in place, and are
-  // gone when this returns: the listener passes on or copies what it needs.
+  // gone when this returns: the listener passes on or copies what it needs. The end of what is
+  // more than a megabyte, with no Write meanwhile, may come two milliseconds late.
   virtual void OnData(std::span<char> bytes) = 0;
   // What could not be sent at once has been sent, down to Stream::kLowWatermark.
   virtual void OnDrained() = 0;
