@@ -1,8 +1,12 @@
 #include "auth/crypto.h"
 
+#include <algorithm>
+#include <array>
+
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 
 #include "pglynx/core/check.h"
 
@@ -25,30 +29,75 @@ unsigned char* Unsigned(Digest& digest) {
   return reinterpret_cast<unsigned char*>(digest.data());
 }
 
-// The value of one base64 digit, or 64 for what is none.
-uint32_t Base64Value(char digit) {
-  const size_t at = kBase64Alphabet.find(digit);
-  return at == std::string_view::npos ? 64U : static_cast<uint32_t>(at);
+constexpr std::array<uint8_t, 256> MakeBase64Values() {
+  std::array<uint8_t, 256> values{};
+  values.fill(64);
+  for (uint8_t i = 0; i < kBase64Alphabet.size(); ++i) {
+    values[static_cast<unsigned char>(kBase64Alphabet[i])] = i;
+  }
+  return values;
 }
+
+// The value of each base64 digit, or 64 for what is none.
+constexpr std::array<uint8_t, 256> kBase64Values = MakeBase64Values();
+
+uint32_t Base64Value(char digit) {
+  return kBase64Values[static_cast<unsigned char>(digit)];
+}
+
+// To look an algorithm up by its name costs OpenSSL 3 ten times what a short message does.
+const EVP_MD* Sha256Algorithm() {
+  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  PGLYNX_CHECK(algorithm != nullptr);
+  return algorithm;
+}
+
+// One for each thread that needs it. Holds a copy of the last key until the next one.
+class Hmac {
+ public:
+  Hmac() {
+    EVP_MAC* algorithm = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+    PGLYNX_CHECK(algorithm != nullptr);
+    context_ = EVP_MAC_CTX_new(algorithm);
+    EVP_MAC_free(algorithm);  // the context has it
+    char digest[] = "SHA256";
+    const OSSL_PARAM parameters[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_end()};
+    PGLYNX_CHECK(context_ != nullptr && EVP_MAC_CTX_set_params(context_, parameters) == 1);
+  }
+  ~Hmac() { EVP_MAC_CTX_free(context_); }
+  Hmac(const Hmac&) = delete;
+  Hmac& operator=(const Hmac&) = delete;
+
+  Digest Of(std::string_view key, std::string_view data) {
+    Digest digest{};
+    size_t size = 0;
+    PGLYNX_CHECK(EVP_MAC_init(context_, Unsigned(key), key.size(), nullptr) == 1);
+    PGLYNX_CHECK(EVP_MAC_update(context_, Unsigned(data), data.size()) == 1);
+    PGLYNX_CHECK(EVP_MAC_final(context_, Unsigned(digest), &size, digest.size()) == 1);
+    PGLYNX_CHECK(size == digest.size());
+    return digest;
+  }
+
+ private:
+  EVP_MAC_CTX* context_;
+};
 
 }  // namespace
 
 Digest Sha256(std::string_view data) {
   Digest digest{};
   unsigned int size = 0;
-  PGLYNX_CHECK(
-      EVP_Digest(NotNull(data), data.size(), Unsigned(digest), &size, EVP_sha256(), nullptr) == 1);
+  PGLYNX_CHECK(EVP_Digest(NotNull(data), data.size(), Unsigned(digest), &size, Sha256Algorithm(),
+                          nullptr) == 1);
   PGLYNX_CHECK(size == digest.size());
   return digest;
 }
 
 Digest HmacSha256(std::string_view key, std::string_view data) {
-  Digest digest{};
-  unsigned int size = 0;
-  PGLYNX_CHECK(HMAC(EVP_sha256(), NotNull(key), static_cast<int>(key.size()), Unsigned(data),
-                    data.size(), Unsigned(digest), &size) != nullptr);
-  PGLYNX_CHECK(size == digest.size());
-  return digest;
+  thread_local Hmac hmac;
+  return hmac.Of(key, data);
 }
 
 Digest Pbkdf2Sha256(std::string_view password, std::string_view salt, uint32_t iterations) {
@@ -78,18 +127,16 @@ Result<std::string> Md5Hex(std::string_view data) {
 }
 
 std::string Base64Encode(std::string_view bytes) {
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
+  std::string text((bytes.size() + 2) / 3 * 4, '=');
+  char* out = text.data();
   for (size_t at = 0; at < bytes.size(); at += 3) {
-    const std::string_view group = bytes.substr(at, 3);
+    const size_t count = std::min<size_t>(bytes.size() - at, 3);
     uint32_t bits = 0;
-    for (size_t i = 0; i < 3; ++i) {
-      const char byte = i < group.size() ? group[i] : '\0';
-      bits = (bits << 8U) | static_cast<unsigned char>(byte);
+    for (size_t i = 0; i < count; ++i) {
+      bits |= uint32_t{static_cast<unsigned char>(bytes[at + i])} << (16U - 8U * i);
     }
-    for (size_t i = 0; i < 4; ++i) {
-      text += i <= group.size() ? kBase64Alphabet[(bits >> (18U - 6U * i)) & 63U] : '=';
-    }
+    for (size_t i = 0; i <= count; ++i) out[i] = kBase64Alphabet[(bits >> (18U - 6U * i)) & 63U];
+    out += 4;
   }
   return text;
 }

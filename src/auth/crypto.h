@@ -1,9 +1,9 @@
 #pragma once
 
-// The few primitives that authentication is made of. Private to `auth`; the one source
-// that includes OpenSSL is crypto.cc. Byte strings are std::string_view; nothing is kept
-// between calls. SHA-256 cannot fail short of a broken libcrypto, which ends the process;
-// MD5 can be switched off by policy (FIPS), so it returns a Result.
+// The few primitives that authentication is made of. Private to `auth`; the one source that
+// includes OpenSSL is crypto.cc. Byte strings are std::string_view; nothing is kept between calls
+// but OpenSSL's own working memory. SHA-256 cannot fail short of a broken libcrypto, which ends the
+// process; MD5 can be switched off by policy (FIPS), so it returns a Result.
 
 #include <array>
 #include <cstddef>

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
+#include <strings.h>
 #include <sys/random.h>
 
 #include "pglynx/core/check.h"
@@ -23,6 +24,21 @@ std::string Random::Bytes(size_t count) {
 }
 
 void SystemRandom::Fill(char* out, size_t count) {
+  if (count > block_.size()) {
+    FromSystem(out, count);
+    return;
+  }
+  if (count > left_) {
+    FromSystem(block_.data(), block_.size());
+    left_ = block_.size();
+  }
+  char* const given = block_.data() + block_.size() - left_;
+  std::memcpy(out, given, count);
+  explicit_bzero(given, count);  // nobody else will have it
+  left_ -= count;
+}
+
+void SystemRandom::FromSystem(char* out, size_t count) {
   while (count > 0) {
     const ssize_t got = getrandom(out, count, 0);
     if (got < 0) {

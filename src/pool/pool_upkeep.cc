@@ -4,6 +4,7 @@
 
 #include "pglynx/core/check.h"
 #include "pglynx/pool/pool.h"
+#include "pglynx/wire/message_writer.h"
 
 namespace pglynx::pool {
 namespace {
@@ -29,6 +30,7 @@ void Pool::Apply(PoolSettings settings) {
 void Pool::ReplaceServers() {
   canonical_.clear();
   welcome_.reset();
+  greeting_.reset();
   last_failure_.reset();
   lost_all_ = false;
   retry_delay_ = Duration::zero();
@@ -169,6 +171,7 @@ Parameter* FindStandby(std::optional<Welcome>& welcome) {
 void Pool::SetWelcome(Welcome welcome) {
   if (home_ != nullptr && !home_->welcome_.has_value()) home_->SetWelcome(welcome);
   welcome_ = std::move(welcome);
+  greeting_.reset();
   const Parameter* standby = FindStandby(welcome_);
   in_hot_standby_ = standby != nullptr && standby->value == "on";
 }
@@ -176,11 +179,34 @@ void Pool::SetWelcome(Welcome welcome) {
 void Pool::LearnStandby(std::string_view value) {
   in_hot_standby_ = value == "on";
   if (Parameter* standby = FindStandby(welcome_)) standby->value = value;
+  greeting_.reset();
 }
 
 void Pool::LearnDefault(std::string_view name, std::string_view value) {
   if (!welcome_.has_value()) return;
   welcome_->defaults = world_.parameters.With(welcome_->defaults, name, value);
+  greeting_.reset();
+}
+
+const Pool::Greeting* Pool::FindGreeting(std::span<const wire::StartupParameter> settings) const {
+  if (!greeting_.has_value() || !std::ranges::equal(greeting_->settings, settings)) {
+    return nullptr;
+  }
+  return &*greeting_;
+}
+
+const Pool::Greeting& Pool::MakeGreeting(std::vector<wire::StartupParameter> settings,
+                                         ParameterRef parameters) {
+  std::string messages;
+  for (const Parameter& fixed : welcome_->fixed) {
+    wire::AppendParameterStatus(messages, fixed.name, fixed.value);
+  }
+  for (const Parameter& parameter : parameters->all()) {
+    if (welcome_->defaults->Find(parameter.name) == nullptr) continue;
+    wire::AppendParameterStatus(messages, parameter.name, parameter.value);
+  }
+  greeting_ = {std::move(settings), std::move(parameters), std::move(messages)};
+  return *greeting_;
 }
 
 const Parameter* Pool::FindCanonical(std::string_view name, std::string_view value) const {

@@ -41,9 +41,8 @@ pool::Pool& Pools::For(const session::UserEntry& user, std::string_view database
 }
 
 const routing::Rules& Pools::RulesFor(const pool::Pool& home) const {
-  for (const auto& [key, entry] : pools_) {
-    if (&entry.home() == &home) return *entry.rules;
-  }
+  const auto found = pools_.find(Key(home.settings().database, home.settings().user));
+  if (found != pools_.end() && &found->second.home() == &home) return *found->second.rules;
   for (const Entry& entry : removed_) {
     if (&entry.home() == &home) return *entry.rules;
   }

@@ -224,6 +224,18 @@ void ClientLogin::OnAuthenticated(const std::optional<auth::ScramKeys>& keys) {
   ContinueWithSettings();
 }
 
+// nullptr: a value has been forgotten since it was asked for, as that cache is bounded.
+const pool::Pool::Greeting* ClientLogin::Greet() {
+  if (const pool::Pool::Greeting* known = pool_->FindGreeting(settings_)) return known;
+  pool::ParameterRef parameters = pool_->welcome()->defaults;
+  for (const wire::StartupParameter& setting : settings_) {
+    const pool::Parameter* canonical = pool_->FindCanonical(setting.name, setting.value);
+    if (canonical == nullptr) return nullptr;
+    parameters = table_.world().parameters.With(parameters, canonical->name, canonical->value);
+  }
+  return &pool_->MakeGreeting(settings_, std::move(parameters));
+}
+
 void ClientLogin::Complete() {
   SessionWorld& world = table_.world();
   if (const Error* closing = table_.closing()) {  // since the StartupMessage was judged
@@ -238,26 +250,15 @@ void ClientLogin::Complete() {
     ContinueWithSettings();
     return;
   }
-  const pool::Welcome& welcome = *pool_->welcome();
-  pool::ParameterRef wanted = welcome.defaults;
-  for (const wire::StartupParameter& setting : settings_) {
-    const pool::Parameter* canonical = pool_->FindCanonical(setting.name, setting.value);
-    if (canonical == nullptr) {  // forgotten since: the cache is bounded
-      ContinueWithSettings();
-      return;
-    }
-    wanted = world.parameters.With(wanted, canonical->name, canonical->value);
+  const pool::Pool::Greeting* greeting = Greet();
+  if (greeting == nullptr) {
+    ContinueWithSettings();
+    return;
   }
-  for (const pool::Parameter& fixed : welcome.fixed) {
-    wire::AppendParameterStatus(greeting_, fixed.name, fixed.value);
-  }
-  for (const pool::Parameter& parameter : wanted->all()) {
-    if (welcome.defaults->Find(parameter.name) == nullptr) continue;
-    wire::AppendParameterStatus(greeting_, parameter.name, parameter.value);
-  }
+  greeting_ += greeting->messages;
   const uint8_t secret_bytes = handshake_.minor() >= 2 ? kLongSecretBytes : kSecretBytes;
-  const uint32_t pid = table_.NewCancelPid();
-  wire::AppendBackendKeyData(greeting_, pid, table_.CancelSecret(id_, pid, secret_bytes));
+  const CancelKey key = table_.NewCancelKey(secret_bytes);
+  wire::AppendBackendKeyData(greeting_, key.pid, table_.CancelSecret(key));
   wire::AppendReadyForQuery(greeting_, 'I');
   Write(greeting_);
   if (paused_) stream_->Resume();
@@ -270,12 +271,11 @@ void ClientLogin::Complete() {
   timer_.Disarm();
   auto session = std::make_unique<ClientSession>(
       table_, ClientSession::Birth{.id = id_,
-                                   .cancel_pid = pid,
-                                   .cancel_secret_bytes = secret_bytes,
+                                   .cancel_key = key,
                                    .stream = std::move(stream_),
                                    .pool = *pool_,
                                    .rules = world.host.RulesFor(*pool_),
-                                   .parameters = std::move(wanted),
+                                   .parameters = greeting->parameters,
                                    .connected_at_us = world.loop.WallClockMicros()});
   ClientSession& started = *session;
   const std::string unread = std::move(unread_);

@@ -78,10 +78,13 @@ class ClientLogin final : public net::StreamListener,
   void AskServer();
   bool OnSettingsReply(char type, std::string_view body);
   void OnSettingsDone();
+  const pool::Pool::Greeting* Greet();
   void Complete();
   void OnTimeout();
   void Fatal(const Error& error);
-  void Write(std::string_view bytes) { stream_->Write(bytes); }
+  void Write(std::string_view bytes) {
+    if (!bytes.empty()) stream_->Write(bytes);
+  }
 
   SessionTable& table_;
   uint64_t id_;

@@ -36,9 +36,8 @@ ClientSession::ClientSession(SessionTable& table, Birth birth)
       defaults_(pool_.welcome()->defaults),
       id_(birth.id),
       connected_at_us_(birth.connected_at_us),
-      cancel_pid_(birth.cancel_pid),
+      cancel_key_(birth.cancel_key),
       shares_statements_(!SessionMode() && pool_.settings().prepared_statements_cache_size > 0),
-      cancel_secret_bytes_(birth.cancel_secret_bytes),
       told_standby_(pool_.in_hot_standby()) {
   pool_.CountClient(true);
 }
@@ -252,7 +251,11 @@ void ClientSession::Finish() {
   MemoryWaiter::Unlink();
   PinWaiter::Unlink();
   ReturnPin();
-  stream_->FinishAndClose();
+  if (terminate_seen_ && stream_->pending_bytes() == 0) {
+    stream_->Close();  // it reads nothing more, and says nothing that would be unread
+  } else {
+    stream_->FinishAndClose();
+  }
   if (lease_ && server_paused_) lease_->ResumeReading();
   if (lease_ && watch_ != nullptr && (watch_->owes() || watch_->asking())) {
     lease_->memory().needs_reset = true;
@@ -329,7 +332,7 @@ void ClientSession::FillRow(pool::ConnectionRow& row) const {
                             ? connected_at_us_
                             : table_.world().loop.WallClockMicros() - (now - request_at_).count();
   row.link = lease_ ? lease_->id() : 0;
-  row.remote_pid = cancel_pid_;
+  row.remote_pid = cancel_key_.pid;
   const std::string* name = wanted_->Find("application_name");
   if (name != nullptr) row.application_name = *name;
   row.prepared_statements = statements_ != nullptr ? static_cast<uint32_t>(statements_->size()) : 0;

@@ -55,8 +55,7 @@ class ClientSession final : public net::StreamListener,
  public:
   struct Birth {
     uint64_t id;
-    uint32_t cancel_pid;
-    uint8_t cancel_secret_bytes;
+    CancelKey cancel_key;
     std::unique_ptr<net::Stream> stream;
     pool::Pool& pool;
     const routing::Rules& rules;
@@ -77,8 +76,7 @@ class ClientSession final : public net::StreamListener,
   void OnSettings() { ArmDueTimer(); }  // the pool's have changed
 
   [[nodiscard]] uint64_t id() const { return id_; }
-  [[nodiscard]] uint32_t cancel_pid() const { return cancel_pid_; }
-  [[nodiscard]] size_t cancel_secret_bytes() const { return cancel_secret_bytes_; }
+  [[nodiscard]] const CancelKey& cancel_key() const { return cancel_key_; }
   pool::Pool& pool() { return pool_; }
   void FillRow(pool::ConnectionRow& row) const;
 
@@ -456,10 +454,9 @@ class ClientSession final : public net::StreamListener,
   uint64_t behind_parse_ = 0;         // the request behind a Parse whose answer is held; 0: none
   uint64_t sequence_server_ = 0;      // where it last changed a sequence; 0: nowhere
   Timer due_timer_ = MemberTimer<&ClientSession::OnDueTimer>(this);
-  uint32_t cancel_pid_;
+  const CancelKey cancel_key_;
   // As the pool was at the login: names that exist already do not change sides at a reload.
   const bool shares_statements_;
-  const uint8_t cancel_secret_bytes_;
   uint32_t ready_owed_ = 0;                // ReadyForQuery that the client still awaits
   uint32_t swallow_bytes_ = 0;             // rest of a server message that is not passed on
   uint32_t drop_bytes_ = 0;                // rest of a client message that is not passed on

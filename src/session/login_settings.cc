@@ -47,6 +47,7 @@ Status ClientLogin::CollectSettings() {
 }
 
 bool ClientLogin::AllSettingsKnown() const {
+  if (pool_->FindGreeting(settings_) != nullptr) return true;
   return std::all_of(settings_.begin(), settings_.end(), [this](const auto& setting) {
     return pool_->FindCanonical(setting.name, setting.value) != nullptr;
   });

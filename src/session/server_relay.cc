@@ -116,7 +116,7 @@ ClientSession::Fate ClientSession::OnServerMessage(char* bytes, const FrameScann
   if (item.type == 'A') {  // between messages, whatever is under way
     // Applications know their own notifications by the process id that they were told.
     char* pid = bytes + wire::kHeaderBytes;
-    if (LoadU32(pid) == lease_->pid()) StoreU32(pid, cancel_pid_);
+    if (LoadU32(pid) == lease_->pid()) StoreU32(pid, cancel_key_.pid);
     return Fate::kForward;
   }
 

@@ -104,30 +104,32 @@ void SessionTable::OnMemoryTick() {
   if (!memory_line_.empty()) world_.loop.Arm(memory_timer_, world_.loop.Now() + kMemoryTick);
 }
 
-uint32_t SessionTable::NewCancelPid() {
-  uint32_t pid = 0;
+CancelKey SessionTable::NewCancelKey(uint8_t secret_bytes) {
+  CancelKey key{0, 0, secret_bytes};
   do {
+    const uint64_t random = world_.random.Next64();
     // Positive as a signed number, as process ids are: some drivers print it.
-    pid = static_cast<uint32_t>(world_.random.Next64()) & 0x7fffffffU;
-  } while (pid == 0 || sessions_.contains(pid));
-  return pid;
+    key.pid = static_cast<uint32_t>(random) & 0x7fffffffU;
+    key.word = static_cast<uint32_t>(random >> 32U);
+  } while (key.pid == 0 || sessions_.contains(key.pid));
+  return key;
 }
 
-std::string SessionTable::CancelSecret(uint64_t id, uint32_t pid, size_t bytes) const {
-  std::string purpose;
-  AppendU32(purpose, static_cast<uint32_t>(id >> 32U));
-  AppendU32(purpose, static_cast<uint32_t>(id));
-  AppendU32(purpose, pid);
-  return auth::DeriveSecret(cancel_key_, purpose, bytes);
+std::string SessionTable::CancelSecret(const CancelKey& key) const {
+  std::string word;
+  AppendU32(word, key.word);
+  if (key.secret_bytes == word.size()) return word;
+  AppendU32(word, key.pid);
+  return auth::DeriveSecret(cancel_key_, word, key.secret_bytes);
 }
 
 void SessionTable::Add(std::unique_ptr<ClientSession> session) {
-  const uint32_t pid = session->cancel_pid();
+  const uint32_t pid = session->cancel_key().pid;
   sessions_.emplace(pid, std::move(session));
 }
 
 void SessionTable::Remove(ClientSession& session) {
-  const auto found = sessions_.find(session.cancel_pid());
+  const auto found = sessions_.find(session.cancel_key().pid);
   world_.loop.DeferDelete(std::move(found->second));
   sessions_.erase(found);
   if (++ended_since_trim_ >= kTrimAfterClients) {
@@ -137,7 +139,7 @@ void SessionTable::Remove(ClientSession& session) {
 }
 
 ClientSession& SessionTable::OtherThan(ClientSession& session) {
-  auto found = sessions_.find(session.cancel_pid());
+  auto found = sessions_.find(session.cancel_key().pid);
   if (found == sessions_.end()) return session;  // it is ending
   if (++found == sessions_.end()) found = sessions_.begin();
   return *found->second;
@@ -164,13 +166,10 @@ void SessionTable::FinishLogin(uint64_t id) {
   if (found != logins_.end()) found->second->Finish();
 }
 
-std::string SessionTable::CancelSecretOf(const ClientSession& session) const {
-  return CancelSecret(session.id(), session.cancel_pid(), session.cancel_secret_bytes());
-}
-
 void SessionTable::Cancel(uint32_t pid, std::string_view secret, std::function<void()> done) {
   auto found = sessions_.find(pid);
-  if (found == sessions_.end() || !EqualInConstantTime(CancelSecretOf(*found->second), secret)) {
+  if (found == sessions_.end() ||
+      !EqualInConstantTime(CancelSecret(found->second->cancel_key()), secret)) {
     done();
     return;
   }

@@ -45,9 +45,13 @@ Result<StartupPacket> ParseCancelRequest(ByteReader& reader) {
   return StartupPacket(std::move(request));
 }
 
+// What drivers send: user, database, application_name, client_encoding and a few more.
+constexpr size_t kParametersUsual = 8;
+
 Result<StartupPacket> ParseStartupMessage(ByteReader& reader, uint16_t minor) {
   StartupMessage message;
   message.minor = minor;
+  message.parameters.reserve(kParametersUsual);
   while (true) {
     const std::string_view name = reader.CString();
     if (!reader.ok() || name.empty()) break;

@@ -269,3 +269,43 @@ TEST_CASE("servers that RECONNECT replaces are counted until they are gone") {
   active.Release();
   CHECK(world.pool.close_needed_count() == 0);
 }
+
+TEST_CASE("A greeting holds until servers say something else") {
+  using Settings = pglynx::wire::StartupParameters;
+  Fixture world(FakePool::Settings());
+  Pool& pool = world.pool;
+  const pglynx::pool::ParameterRef defaults =
+      world.parameters.With(world.parameters.Empty(), "TimeZone", "UTC");
+  const auto welcome = [&] {
+    pool.SetWelcome(
+        {.fixed = {{"server_version", "15"}, {"in_hot_standby", "off"}}, .defaults = defaults});
+  };
+  const Settings settings = {{"timezone", "europe/berlin"}};
+  const pglynx::pool::ParameterRef wanted =
+      world.parameters.With(defaults, "TimeZone", "Europe/Berlin");
+  welcome();
+  CHECK(pool.FindGreeting(settings) == nullptr);
+  const Pool::Greeting& made = pool.MakeGreeting(settings, wanted);
+  CHECK(made.messages == std::string("S\0\0\0\x16server_version\0"
+                                     "15\0"
+                                     "S\0\0\0\x17in_hot_standby\0off\0"
+                                     "S\0\0\0\x1bTimeZone\0Europe/Berlin\0",
+                                     75));
+  REQUIRE(pool.FindGreeting(settings) != nullptr);
+  CHECK(pool.FindGreeting(settings)->parameters == wanted);
+  CHECK(pool.FindGreeting({}) == nullptr);
+  CHECK(pool.FindGreeting(Settings{{"timezone", "UTC"}}) == nullptr);
+  SECTION("a server that was promoted") {
+    pool.LearnStandby("on");
+  }
+  SECTION("another default") {
+    pool.LearnDefault("TimeZone", "Asia/Tokyo");
+  }
+  SECTION("RECONNECT") {
+    pool.ReplaceServers();
+  }
+  SECTION("another server") {
+    welcome();
+  }
+  CHECK(pool.FindGreeting(settings) == nullptr);
+}

@@ -3,6 +3,7 @@
 // Random numbers as an interface, so that a simulation can be repeated from its seed.
 // `SystemRandom` is for secrets (cancel keys, nonces); `SeededRandom` for tests.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -20,10 +21,17 @@ class Random {
   std::string Bytes(size_t count);
 };
 
-// getrandom(2).
+// getrandom(2), asked for a block at a time: a login takes a few bytes, three times.
+// Not for a process that forks and goes on: both would have the rest of the block.
 class SystemRandom final : public Random {
  public:
   void Fill(char* out, size_t count) override;
+
+ private:
+  static void FromSystem(char* out, size_t count);
+
+  std::array<char, 256> block_;
+  size_t left_ = 0;  // at the end of block_
 };
 
 // xoshiro256** seeded by splitmix64: the same seed gives the same bytes everywhere.

@@ -36,6 +36,7 @@
 #include "pglynx/pool/line.h"
 #include "pglynx/pool/pooled_server.h"
 #include "pglynx/pool/snapshot.h"
+#include "pglynx/wire/startup.h"
 
 namespace pglynx::pool {
 
@@ -292,6 +293,18 @@ class Pool final : private LineOwner {
   // --- observers ---
   [[nodiscard]] const PoolSettings& settings() const { return settings_; }
   [[nodiscard]] const std::optional<Welcome>& welcome() const { return welcome_; }
+  // What the last client's login came to; most clients of a pool ask for the same.
+  struct Greeting {
+    std::vector<wire::StartupParameter> settings;  // as it sent them
+    ParameterRef parameters;                       // what they mean here
+    std::string messages;                          // ParameterStatus of all that is reported
+  };
+  // nullptr if the last one's settings were others, or what servers say has changed since.
+  [[nodiscard]] const Greeting* FindGreeting(
+      std::span<const wire::StartupParameter> settings) const;
+  // Precondition: welcome().has_value(). Valid until the next non-const call.
+  const Greeting& MakeGreeting(std::vector<wire::StartupParameter> settings,
+                               ParameterRef parameters);
   void SetWelcome(Welcome welcome);
   // A server has reported in_hot_standby anew: it was promoted. Clients that log in from now on
   // are told so; the others by their sessions, which compare.
@@ -392,6 +405,7 @@ class Pool final : private LineOwner {
   uint32_t logins_ = 0;
   uint32_t checks_ = 0;  // health checks under way
   std::optional<Welcome> welcome_;
+  std::optional<Greeting> greeting_;
   StatementCache statements_{world_.database.ddl_count};
   metrics::PoolStats stats_;
   std::unordered_map<std::string, Parameter> canonical_;

@@ -44,6 +44,14 @@ class MemoryWaiter : public ListNode<MemoryWaiter> {
   TimePoint waiting_for_memory_since{};
 };
 
+// What a client's cancel request is known by. Until protocol 3.2 its secret is the word itself; a
+// longer one is derived, so that no session has to keep it.
+struct CancelKey {
+  uint32_t pid;
+  uint32_t word;
+  uint8_t secret_bytes;  // 4 to 32
+};
+
 class SessionTable final : public net::AcceptListener {
  public:
   // Connections beyond max_client_conn that may be logging in at once, where files suffice.
@@ -87,10 +95,10 @@ class SessionTable final : public net::AcceptListener {
   [[nodiscard]] const Error* closing() const { return refusal_.get(); }
   // The error a StartupMessage meets now, or nullptr.
   std::unique_ptr<Error> Refusal() const;
-  // A process id that no other client has.
-  uint32_t NewCancelPid();
-  // Of the client `id`, which was told this process id. It is made again when it is asked for.
-  [[nodiscard]] std::string CancelSecret(uint64_t id, uint32_t pid, size_t bytes) const;
+  // With a process id that no other client has.
+  CancelKey NewCancelKey(uint8_t secret_bytes);
+  // What the client is told beside the process id.
+  [[nodiscard]] std::string CancelSecret(const CancelKey& key) const;
   void Add(std::unique_ptr<ClientSession> session);
   void Remove(ClientSession& session);
   // Another client if there is one; for Sabotage::kReplySwap alone.
@@ -110,7 +118,6 @@ class SessionTable final : public net::AcceptListener {
   void OnTrim();
   void OnMemoryTick();
   [[nodiscard]] uint32_t ClientsMax() const;
-  [[nodiscard]] std::string CancelSecretOf(const ClientSession& session) const;
   template <typename Action>
   void ForEachSession(const Action& action);
 
