@@ -70,8 +70,11 @@ bool ClientSession::ParsedWithoutServer(const FrameScanner::Item& item) {
 // that has been answered.
 bool ClientSession::MustWaitForAnswers(const FrameScanner::Item& item) const {
   const char type = item.type;
-  const bool statement = type == 'P' || type == 'B' || type == 'D' || type == 'C';
   const wire::ReplyTracker& tracker = lease_->tracker();
+  // The rule: they go where what they belong to went.
+  const bool follows = (type == 'E' || type == 'S') && !tracker.empty();
+  if (follows && resets_ == nullptr && restored_ == nullptr) return false;
+  const bool statement = type == 'P' || type == 'B' || type == 'D' || type == 'C';
   if (tracker.copy_in()) return false;  // the server reads on, whatever this is
   // Behind a RESET nothing may run before its settings are made good.
   const bool restores = resets_ != nullptr || (restored_ != nullptr && !tracker.empty());
