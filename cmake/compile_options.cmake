@@ -31,6 +31,9 @@ else()
                                      $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE
                                      -D_FORTIFY_SOURCE=2>)
   target_link_options(pglynx_compile_options INTERFACE -pie -Wl,-z,relro,-z,now)
+  # For cmake/query_path.ld.
+  target_compile_options(pglynx_compile_options
+                         INTERFACE $<$<CONFIG:Release>:-ffunction-sections>)
 endif()
 
 find_program(PGLYNX_CCACHE ccache)
