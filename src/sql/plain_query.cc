@@ -1,11 +1,11 @@
 #include "sql/plain_query.h"
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 
+#include "sql/acting_words.h"
 #include "sql/harmless_functions.h"
 #include "sql/keywords.h"
 #include "sql/name_table.h"
@@ -57,31 +57,12 @@ bool IsWordPart(char byte) {
   return StepOf(byte) <= Step::kNumber;
 }
 
-// The words of statement_judge.cc that mean something wherever they stand, but for BY and DO, whose
-// meaning needs another of them or a parenthesis.
-constexpr std::string_view kActing[] = {"conflict", "default", "execute",   "insert", "into",
-                                        "merge",    "temp",    "temporary", "with"};
-constexpr size_t kActingBytesMax = 9;
-
-// By length: the bits of their first letters.
-constexpr std::array<uint32_t, kActingBytesMax + 1> MakeSuspects() {
-  std::array<uint32_t, kActingBytesMax + 1> suspects{};
-  for (const std::string_view word : kActing) {
-    suspects[word.size()] |= uint32_t{1} << static_cast<unsigned>(word[0] - 'a');
-  }
-  return suspects;
-}
-
-constexpr std::array<uint32_t, kActingBytesMax + 1> kSuspects = MakeSuspects();
-
-// One of them, or what could be the schema pg_temp.
+// A word with a meaning of its own, or what could be the schema pg_temp. BY and DO mean nothing
+// without another one, or a parenthesis.
 bool MayAct(std::string_view word) {
-  const char first = static_cast<char>(word[0] | 0x20);
-  if (first == 'p' && word.size() > 2 && word[2] == '_') return true;
-  if (word.size() > kActingBytesMax || first < 'a') return false;
-  if ((kSuspects[word.size()] >> static_cast<unsigned>(first - 'a') & 1U) == 0) return false;
-  return std::ranges::any_of(kActing,
-                             [word](auto acting) { return EqualsIgnoreCase(word, acting); });
+  if (word.size() <= 2) return false;
+  if ((word[0] | 0x20) == 'p' && word[2] == '_') return true;
+  return kActingTable.Contains(word);
 }
 
 // Of these statements nothing is known but what stands in them.

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 
+#include "sql/acting_words.h"
 #include "sql/harmless_functions.h"
 #include "sql/keywords.h"
 #include "sql/name_table.h"
@@ -10,26 +11,6 @@
 
 namespace pglynx::sql {
 namespace {
-
-// The words that mean something wherever they stand. The enumeration is in the order of
-// the text. Few, because every word of every query is looked for here.
-constexpr std::string_view kActing =
-    "by conflict default do execute insert into merge temp temporary with";
-constexpr auto kActingTable = MakeNameTable<CountNames(kActing)>(kActing);
-
-enum class Acting : int8_t {
-  kBy,
-  kConflict,
-  kDefault,
-  kDo,
-  kExecute,
-  kInsert,
-  kInto,
-  kMerge,
-  kTemp,
-  kTemporary,
-  kWith,
-};
 
 // What ends the names of a WITH clause or a GROUP BY list.
 constexpr std::string_view kListEnds =
